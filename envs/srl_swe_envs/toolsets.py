@@ -48,7 +48,9 @@ class Spelling:
         unknown = given.keys() - self.fields.keys() - self.ignored
         missing = self.fields.keys() - given.keys() - self.optional
         if unknown or missing:
-            what = ", ".join([f"unknown {n}" for n in sorted(unknown)] + [f"missing {n}" for n in sorted(missing)])
+            what = ", ".join(
+                [f"unknown {n}" for n in sorted(unknown)] + [f"missing {n}" for n in sorted(missing)]
+            )
             raise MalformedReply("bad_arguments", f"{self.tool}: {what}")
         values = {name: _value(name, given[arg]) for arg, name in self.fields.items() if arg in given}
         if self.kind is Replace:
@@ -86,7 +88,9 @@ class Toolset:
             return OtherCall(tool=call.name, arguments=call.arguments)
         tools = sorted({spelling.tool for spelling in self.spellings})
         if call.name in tools:
-            raise MalformedReply("bad_arguments", f"{call.name}: no such command {call.arguments.get('command')!r}")
+            raise MalformedReply(
+                "bad_arguments", f"{call.name}: no such command {call.arguments.get('command')!r}"
+            )
         raise MalformedReply("unknown_tool", f"no tool {call.name!r}; known: {', '.join(tools)}")
 
     def to_call(self, action: Action) -> ToolCall:
@@ -103,7 +107,9 @@ class Toolset:
         try:
             return self.to_action(call)
         except MalformedReply:
-            return OtherCall(tool=call.name, arguments={k: v for k, v in call.arguments.items() if v is not None})
+            return OtherCall(
+                tool=call.name, arguments={k: v for k, v in call.arguments.items() if v is not None}
+            )
 
 
 def _value(name: str, value: Json) -> object:
@@ -137,7 +143,12 @@ def _editor(tool: str, ignored: frozenset[str] = frozenset()) -> tuple[Spelling,
 
     def command(kind: type[Any], name: str, fields: dict[str, str], optional: frozenset[str]) -> Spelling:
         return Spelling(
-            kind=kind, tool=tool, constants={"command": name}, fields=fields, optional=optional, ignored=ignored
+            kind=kind,
+            tool=tool,
+            constants={"command": name},
+            fields=fields,
+            optional=optional,
+            ignored=ignored,
         )
 
     none: frozenset[str] = frozenset()
@@ -145,7 +156,10 @@ def _editor(tool: str, ignored: frozenset[str] = frozenset()) -> tuple[Spelling,
         command(View, "view", {"path": "path", "view_range": "lines"}, frozenset({"view_range"})),
         command(Create, "create", {"path": "path", "file_text": "text"}, none),
         command(
-            Replace, "str_replace", {"path": "path", "old_str": "old", "new_str": "new"}, frozenset({"new_str"})
+            Replace,
+            "str_replace",
+            {"path": "path", "old_str": "old", "new_str": "new"},
+            frozenset({"new_str"}),
         ),
         command(Insert, "insert", {"path": "path", "insert_line": "after_line", "new_str": "text"}, none),
         command(Undo, "undo_edit", {"path": "path"}, none),

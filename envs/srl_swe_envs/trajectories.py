@@ -65,17 +65,17 @@ class Trajectory:
 
 def trajectory_to_json(trajectory: Trajectory) -> dict[str, Any]:
     """The JSON object of a trajectory (inverse of `trajectory_from_json`)."""
-    record = asdict_shallow(trajectory)
+    record = _fields(trajectory)
     record["task"] = {k: v for k, v in asdict(trajectory.task).items() if v}
     record["turns"] = [_turn_to_json(turn) for turn in trajectory.turns]
     return {"schema": SCHEMA, **record}
 
 
 def trajectory_from_json(record: dict[str, Any]) -> Trajectory:
-    """A trajectory from its JSON object; raises ValueError, KeyError or TypeError when it does not fit the schema."""
+    """A trajectory from its JSON object; raises ValueError, KeyError or TypeError when it does not fit."""
     if record.get("schema") != SCHEMA:
         raise ValueError(f"schema is {record.get('schema')!r}, expected {SCHEMA!r}")
-    task = {k: tuple(v) if isinstance(v, list) else v for k, v in record["task"].items()}
+    task: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record["task"].items()}
     return Trajectory(
         id=record["id"],
         task=Task(**task),
@@ -111,7 +111,7 @@ def read_trajectories(path: Path) -> Iterator[Trajectory]:
 
 def action_to_json(action: Action) -> dict[str, Any]:
     """`{"kind": "shell", "command": ...}` and so on."""
-    record = asdict_shallow(action)
+    record = _fields(action)
     if isinstance(action, OtherCall):
         record["arguments"] = dict(action.arguments)
     return {"kind": type(action).__name__, **record}
@@ -132,7 +132,7 @@ def action_from_json(record: dict[str, Any]) -> Action:
 _ACTION_NAMES = ("Shell", "View", "Create", "Replace", "Insert", "Undo", "Submit", "OtherCall")
 
 
-def asdict_shallow(item: Any) -> dict[str, Any]:
+def _fields(item: Trajectory | Action | Observation) -> dict[str, Any]:
     """The fields of a dataclass by name, without copying or converting their values."""
     return {field.name: getattr(item, field.name) for field in fields(item)}
 
@@ -140,7 +140,7 @@ def asdict_shallow(item: Any) -> dict[str, Any]:
 def _turn_to_json(turn: Turn) -> dict[str, Any]:
     record: dict[str, Any] = {"thought": turn.thought, "action": action_to_json(turn.action)}
     if turn.observation is not None:
-        record["observation"] = {k: v for k, v in asdict_shallow(turn.observation).items() if v or k == "text"}
+        record["observation"] = {k: v for k, v in _fields(turn.observation).items() if v or k == "text"}
         record["observation"]["exit_code"] = turn.observation.exit_code
     if turn.parallel:
         record["parallel"] = True
