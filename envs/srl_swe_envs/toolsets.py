@@ -48,9 +48,7 @@ class Spelling:
         unknown = given.keys() - self.fields.keys() - self.ignored
         missing = self.fields.keys() - given.keys() - self.optional
         if unknown or missing:
-            what = ", ".join(
-                [f"unknown {n}" for n in sorted(unknown)] + [f"missing {n}" for n in sorted(missing)]
-            )
+            what = ", ".join([f"unknown {n}" for n in sorted(unknown)] + [f"missing {n}" for n in sorted(missing)])
             raise MalformedReply("bad_arguments", f"{self.tool}: {what}")
         values = {name: _value(name, given[arg]) for arg, name in self.fields.items() if arg in given}
         if self.kind is Replace:
@@ -88,9 +86,7 @@ class Toolset:
             return OtherCall(tool=call.name, arguments=call.arguments)
         tools = sorted({spelling.tool for spelling in self.spellings})
         if call.name in tools:
-            raise MalformedReply(
-                "bad_arguments", f"{call.name}: no such command {call.arguments.get('command')!r}"
-            )
+            raise MalformedReply("bad_arguments", f"{call.name}: no such command {call.arguments.get('command')!r}")
         raise MalformedReply("unknown_tool", f"no tool {call.name!r}; known: {', '.join(tools)}")
 
     def to_call(self, action: Action) -> ToolCall:
@@ -107,9 +103,7 @@ class Toolset:
         try:
             return self.to_action(call)
         except MalformedReply:
-            return OtherCall(
-                tool=call.name, arguments={k: v for k, v in call.arguments.items() if v is not None}
-            )
+            return OtherCall(tool=call.name, arguments={k: v for k, v in call.arguments.items() if v is not None})
 
 
 def _value(name: str, value: Json) -> object:

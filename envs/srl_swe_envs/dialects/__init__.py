@@ -19,9 +19,7 @@ from ..errors import ConfigError
 from . import fence, tool_calls, xml
 from .reply import REASONS, Dialect, Reply, join_thought, split_thought
 
-DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (xml.XML, fence.FENCE, tool_calls.TOOL_CALLS)
-}
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (xml.XML, fence.FENCE, tool_calls.TOOL_CALLS)}
 
 
 def dialect_named(name: str) -> Dialect:

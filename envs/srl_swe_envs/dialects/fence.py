@@ -28,9 +28,7 @@ class Fence:
         """The command of the one bash block."""
         blocks = _BLOCK.findall(text)
         if not blocks:
-            reason = (
-                "unclosed_action" if re.search(r"^```(?:bash|mswea)", text, re.MULTILINE) else "no_action"
-            )
+            reason = "unclosed_action" if re.search(r"^```(?:bash|mswea)", text, re.MULTILINE) else "no_action"
             raise MalformedReply(reason, "one closed ```bash block is expected")
         if len(blocks) > 1:
             raise MalformedReply("two_actions", f"one bash block is expected, not {len(blocks)}")
@@ -47,9 +45,7 @@ class Fence:
                 raise ConfigError(f"the fence dialect can't say {type(action).__name__}, only shell commands")
         block = f"```bash\n{text}\n```"
         if _BLOCK.findall(block) != [text] or command_to_action(text) != action:
-            raise ConfigError(
-                "the fence dialect can't say this command: it holds a closing fence or ends in a newline"
-            )
+            raise ConfigError("the fence dialect can't say this command: it holds a closing fence or ends in a newline")
         return block
 
 

@@ -17,9 +17,7 @@ from ..errors import ConfigError, MalformedReply
 from ..toolsets import SWE_AGENT, ToolCall, Toolset
 
 _HEADER = re.compile(r"<function=([^>\n]+)>")
-_PARAMETER = re.compile(
-    r"\s*<parameter=([^>\n]+)>(.*?)</parameter>(?=\s*(?:<parameter=|</function>))", re.DOTALL
-)
+_PARAMETER = re.compile(r"\s*<parameter=([^>\n]+)>(.*?)</parameter>(?=\s*(?:<parameter=|</function>))", re.DOTALL)
 _END = re.compile(r"\s*</function>")
 _WRAPPED = frozenset({"file_text", "old_str", "new_str"})
 
@@ -40,9 +38,7 @@ class Xml:
         call = self.toolset.to_call(action)
         text = render_call(call)
         if parse_call(text) != _as_text(call):
-            raise ConfigError(
-                f"the xml dialect can't say this {type(action).__name__}: its text holds closing tags"
-            )
+            raise ConfigError(f"the xml dialect can't say this {type(action).__name__}: its text holds closing tags")
         return text
 
 
