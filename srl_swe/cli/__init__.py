@@ -1,0 +1,64 @@
+"""The command `srl-swe`: a table of commands, each imported only when it is named.
+
+A command is a module with `add_arguments(parser)` and `run(args) -> exit code`. Exit codes: 0 done, 1 the work failed,
+2 the user's input was wrong (one line on standard error says what and how to mend it), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from srl_swe_envs.errors import ConfigError, SrlSweError, TrajectoryFormatError
+
+COMMANDS = {
+    "ingest": "read expert logs, lint them, say what was dropped and why",
+    "train": "train a model on expert trajectories: sft, srl, or one after the other",
+    "step": "step the world by hand, or from a pipe",
+    "score": "rewards of replies against expert actions, offline",
+    "tasks": "list, show, validate and make tasks",
+    "doctor": "what this machine can run, and what is missing",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments[0] if arguments else "")
+    args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(import_module(f"{__name__}.{args.command}").run(args))
+    except (ConfigError, TrajectoryFormatError) as error:
+        return _say(error, 2)
+    except SrlSweError as error:
+        return _say(error, 1)
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser(named: str) -> argparse.ArgumentParser:
+    """The argument tree; only the named command's own arguments are filled in, the others are one line of help."""
+    parser = argparse.ArgumentParser(
+        prog="srl-swe", description="Turn the logs of expert software-engineering agents into a better code model."
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        sub = subparsers.add_parser(name, help=summary, description=summary)
+        if name == named:
+            import_module(f"{__name__}.{name}").add_arguments(sub)
+    return parser
+
+
+def _say(error: Exception, code: int) -> int:
+    print(f"srl-swe: {' '.join(str(error).split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,109 @@
+"""Prompt sets: the folders of `agent_prompts/`, rendered strictly into chat messages."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from srl_swe_envs.dialects import REASONS, dialect_named, render_reply
+from srl_swe_envs.dialects.reply import Reply
+from srl_swe_envs.errors import ConfigError
+from srl_swe_envs.tasks import Task
+from srl_swe_envs.trajectories import Observation, Turn
+
+from .assets import ROOT
+from .conversations import Message, Role
+
+_TEMPLATES = ("system", "task", "observation", "malformed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSet:
+    """The words around an agent's turns in one reply dialect."""
+
+    dialect: str
+    templates: dict[str, jinja2.Template]
+    observation_role: Role
+    tools: tuple[object, ...] = field(default=())
+    observation_chars: int = 0
+    """Longer observations keep their head and tail; 0 keeps everything."""
+
+    def opening(self, task: Task) -> tuple[Message, ...]:
+        """The messages before the first turn."""
+        system = self._render("system", task=task)
+        return (Message(role="system", content=system), Message(role="user", content=self._render("task", task=task)))
+
+    def reply(self, turn: Turn, *, thought: bool = True) -> Message:
+        """A turn as the assistant message that would have caused it; `thought=False` leaves only the action."""
+        if thought:
+            text = render_reply(Reply(thought=turn.thought, action=turn.action), self.dialect)
+        else:
+            text = dialect_named(self.dialect).render_action(turn.action)
+        return Message(role="assistant", content=text)
+
+    def observation(self, observation: Observation) -> Message:
+        """What comes back after an action."""
+        shown = elide(observation, self.observation_chars) if self.observation_chars else observation
+        return Message(role=self.observation_role, content=self._render("observation", observation=shown))
+
+    def malformed(self, reason: str) -> Message:
+        """What comes back after a reply that could not be read."""
+        text = self._render("malformed", reason=reason, explanation=REASONS.get(reason, reason))
+        return Message(role=self.observation_role, content=text)
+
+    def _render(self, template: str, **values: Any) -> str:
+        try:
+            return self.templates[template].render(**values)
+        except jinja2.UndefinedError as error:
+            raise ConfigError(f"{self.templates[template].filename}: {error}") from error
+
+
+def load_prompts(dialect: str, *, folder: Path | None = None, observation_chars: int = 0) -> PromptSet:
+    """The prompt set of a dialect, from `agent_prompts/` or a folder of the user's own; raises ConfigError."""
+    dialect_named(dialect)
+    place = folder or ROOT / "agent_prompts" / dialect
+    try:
+        templates = {name: _template(place / f"{name}.md") for name in _TEMPLATES}
+        settings = tomllib.loads((place / "prompt.toml").read_text(encoding="utf-8"))
+        tools_file = place / "tools.json"
+        tools = tuple(json.loads(tools_file.read_text(encoding="utf-8"))) if tools_file.exists() else ()
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: can't be read: a prompt folder needs {', '.join(_TEMPLATES)}") from error
+    except ValueError as error:
+        raise ConfigError(f"{place}: {error}") from error
+    role: Role = settings.get("observation_role", "user")
+    return PromptSet(
+        dialect=dialect,
+        templates=templates,
+        observation_role=role,
+        tools=tools,
+        observation_chars=observation_chars,
+    )
+
+
+def elide(observation: Observation, max_chars: int) -> Observation:
+    """The observation with its middle left out when it is longer than `max_chars`; the head gets the odd character."""
+    text = observation.text
+    if len(text) <= max_chars:
+        return observation
+    left_out = len(text) - max_chars
+    tail = max_chars // 2
+    head = max_chars - tail
+    shown = f"{text[:head]}\n[... {left_out} characters left out ...]\n{text[len(text) - tail :]}"
+    return Observation(
+        text=shown, exit_code=observation.exit_code, elided_chars=observation.elided_chars + left_out
+    )
+
+
+def _template(path: Path) -> jinja2.Template:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=False)
+    try:
+        template = environment.from_string(path.read_text(encoding="utf-8").rstrip("\n"))
+    except jinja2.TemplateSyntaxError as error:
+        raise ConfigError(f"{path}:{error.lineno}: {error.message}") from error
+    template.filename = str(path)
+    return template
