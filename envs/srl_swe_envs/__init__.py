@@ -17,6 +17,7 @@ from .actions import (
 )
 from .dialects import Reply, parse_reply, render_reply
 from .errors import ConfigError, MalformedReply, SrlSweError, TrajectoryFormatError, WorkspaceError
+from .rewards import StepReward, score, score_replies, similarity, similarity_batch
 from .steps import StepInstance, step_instances
 from .tasks import Task
 from .trajectories import Observation, Trajectory, Turn, read_trajectories, write_trajectories
@@ -34,6 +35,7 @@ __all__ = [
     "Shell",
     "SrlSweError",
     "StepInstance",
+    "StepReward",
     "Submit",
     "Task",
     "Trajectory",
@@ -46,6 +48,10 @@ __all__ = [
     "parse_reply",
     "read_trajectories",
     "render_reply",
+    "score",
+    "score_replies",
+    "similarity",
+    "similarity_batch",
     "step_instances",
     "write_trajectories",
 ]

@@ -1,5 +1,22 @@
 """Rewards: how a reply's action is scored against the expert's."""
 
+from .characters import Characters
+from .score import CHARACTERS, MALFORMED_VALUE, StepReward, score, score_replies
+from .scorer import Scorer, Target
 from .similarity import MatchingBlock, kernel_name, matching_blocks, similarity, similarity_batch
 
-__all__ = ["MatchingBlock", "kernel_name", "matching_blocks", "similarity", "similarity_batch"]
+__all__ = [
+    "CHARACTERS",
+    "MALFORMED_VALUE",
+    "Characters",
+    "MatchingBlock",
+    "Scorer",
+    "StepReward",
+    "Target",
+    "kernel_name",
+    "matching_blocks",
+    "score",
+    "score_replies",
+    "similarity",
+    "similarity_batch",
+]

@@ -1,0 +1,111 @@
+import difflib
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from srl_swe_envs import (
+    ConfigError,
+    Create,
+    OtherCall,
+    Reply,
+    Shell,
+    StepInstance,
+    Submit,
+    Task,
+    Turn,
+    View,
+    render_reply,
+    score,
+    score_replies,
+)
+from srl_swe_envs.rewards import Characters, StepReward
+
+TASK = Task(id="t", problem="p")
+
+
+def step(expert, *history):
+    turns = tuple(Turn(thought="", action=action) for action in history)
+    return StepInstance(trajectory_id="x", task=TASK, index=len(turns), history=turns, expert=expert)
+
+
+def reply(action, dialect="xml"):
+    return render_reply(Reply(thought="why", action=action), dialect)
+
+
+def test_the_experts_own_action_is_worth_one_in_every_dialect():
+    for dialect in ("xml", "fence", "tool_calls"):
+        reward = score(reply(Shell(command="ls -la"), dialect), step(Shell(command="ls -la")), dialect)
+        assert reward == StepReward(value=1.0, similarity=1.0, status="scored")
+
+
+def test_value_is_difflibs_ratio_of_the_commands_without_thought_and_wrapper():
+    reward = score(reply(Shell(command="rm -rf build")), step(Shell(command="ls -la build")), "xml")
+    assert reward.value == difflib.SequenceMatcher(None, "rm -rf build", "ls -la build", autojunk=False).ratio()
+
+
+def test_malformed_replies_are_worth_minus_one_and_keep_their_reason():
+    rewards = score_replies(["hm", "<think>a", "<think>a</think> nothing"], step(Submit()), "xml")
+    assert [r.reason for r in rewards] == ["no_thought", "unclosed_thought", "no_action"]
+    assert {(r.value, r.similarity, r.status) for r in rewards} == {(-1.0, None, "malformed")}
+
+
+def test_a_reply_cut_off_by_the_token_limit_is_malformed_even_if_it_parses():
+    good = reply(Shell(command="ls"))
+    rewards = score_replies([good, good], step(Shell(command="ls")), "xml", truncated=[True, False])
+    assert [(r.value, r.reason) for r in rewards] == [(-1.0, "truncated"), (1.0, "")]
+
+
+def test_a_batch_gives_what_single_scores_give_in_the_same_order():
+    targets = [step(Shell(command="ls")), View(path="/a"), step(Create(path="/a", text="x\n"))]
+    replies = [reply(Shell(command="la")), "garbage", reply(Create(path="/b", text="x"))]
+    one_by_one = tuple(score(r, t, "xml") for r, t in zip(replies, targets, strict=True))
+    assert score_replies(replies, targets, "xml") == one_by_one
+
+
+def test_tools_of_the_experts_history_are_accepted_and_unknown_ones_are_not():
+    call = OtherCall(tool="think_hard", arguments={"about": "it"})
+    known = score(reply(call), step(Shell(command="ls"), call), "xml")
+    unknown = score(reply(call), step(Shell(command="ls")), "xml")
+    assert known.status == "scored"
+    assert (unknown.status, unknown.reason) == ("malformed", "unknown_tool")
+
+
+def test_the_wrapper_lifts_unrelated_commands_and_autojunk_lowers_near_copies():
+    unrelated = reply(Shell(command="cat x")), step(Shell(command="python setup.py build"))
+    plain = score(*unrelated, "xml").value
+    assert score(*unrelated, "xml", scorer=Characters(wrapper=True)).value > plain + 0.3
+    text = "def f(x):\n    return x + 1\n\n" * 20
+    near = reply(Create(path="/a.py", text=text.replace("1", "2"))), Create(path="/a.py", text=text)
+    assert score(*near, "xml", scorer=Characters(autojunk=True)).value < score(*near, "xml").value
+
+
+def test_no_value_can_slip_into_a_mean_when_there_is_no_reward():
+    for reward in (StepReward.infra("container died"), StepReward.masked("no expert")):
+        assert math.isnan(reward.value)
+        assert reward.similarity is None
+
+
+def test_mistakes_of_the_caller_are_config_errors():
+    with pytest.raises(ConfigError, match="unknown dialect"):
+        score("x", Submit(), "xmll")
+    with pytest.raises(ConfigError, match="2 replies but 1 targets"):
+        score_replies(["a", "b"], [Submit()], "xml")
+    with pytest.raises(ConfigError, match="marks of truncation"):
+        score_replies(["a", "b"], Submit(), "xml", truncated=[True])
+
+
+PIECES = st.sampled_from(
+    ["<think>", "</think>", "<function=bash>", "<function=str_replace_editor>", "<parameter=command>", "view",
+     "<parameter=view_range>", "[" * 2000, "9" * 5000, "</parameter>", "</function>", "<tool_call>", "</tool_call>",
+     '{"name": "bash", "arguments": {"command": "ls"}}', "```bash\n", "\n```", "\ud800", "\x00", "\n", "ls"]
+)  # fmt: skip
+
+
+@given(
+    text=st.lists(PIECES | st.text(max_size=5), max_size=14).map("".join),
+    dialect=st.sampled_from(["xml", "fence", "tool_calls"]),
+)
+def test_no_text_makes_scoring_raise(text, dialect):
+    reward = score(text, step(Shell(command="ls")), dialect)
+    assert reward.value == -1.0 if reward.status == "malformed" else 0.0 <= reward.value <= 1.0
