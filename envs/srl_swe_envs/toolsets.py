@@ -113,7 +113,7 @@ def _value(name: str, value: Json) -> object:
     if name == "after_line":
         if isinstance(value, int) and not isinstance(value, bool):
             return value
-        if isinstance(value, str) and re.fullmatch(r"\s*\d+\s*", value):
+        if isinstance(value, str) and re.fullmatch(r"\s*\d{1,18}\s*", value):
             return int(value)
         raise MalformedReply("bad_arguments", f"a line number is expected, not {value!r}")
     if not isinstance(value, str):
@@ -125,7 +125,7 @@ def _range(value: Json) -> tuple[int, int]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):  # thousands of brackets are the agent's mistake too
             value = None
     if isinstance(value, list) and len(value) == 2 and all(type(item) is int for item in value):
         return (value[0], value[1])  # type: ignore[return-value]  # checked in the line above

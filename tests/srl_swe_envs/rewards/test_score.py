@@ -95,6 +95,16 @@ def test_mistakes_of_the_caller_are_config_errors():
         score_replies(["a", "b"], Submit(), "xml", truncated=[True])
 
 
+@pytest.mark.parametrize("value", ["[" * 100_000, "[" + "9" * 5000 + ", 1]", "9" * 5000, "[1, 2, 3]", "[1.5, 2]"])
+@pytest.mark.parametrize("argument", ["view_range", "insert_line"])
+def test_absurd_line_numbers_are_malformed_not_exceptions(argument, value):
+    command = "view" if argument == "view_range" else "insert"
+    arguments = {"command": command, "path": "/a", argument: value} | ({"new_str": "x"} if command == "insert" else {})
+    body = "".join(f"<parameter={name}>{text}</parameter>" for name, text in arguments.items())
+    reward = score(f"<think>a</think><function=str_replace_editor>{body}</function>", Submit(), "xml")
+    assert (reward.status, reward.reason) == ("malformed", "bad_arguments")
+
+
 PIECES = st.sampled_from(
     ["<think>", "</think>", "<function=bash>", "<function=str_replace_editor>", "<parameter=command>", "view",
      "<parameter=view_range>", "[" * 2000, "9" * 5000, "</parameter>", "</function>", "<tool_call>", "</tool_call>",
