@@ -1,0 +1,6 @@
+"""Tokenise and evaluate arithmetic expressions."""
+
+from minilex.evaluate import evaluate
+from minilex.scanner import LexError, Token, tokenize
+
+__all__ = ["LexError", "Token", "evaluate", "tokenize"]
