@@ -3,13 +3,15 @@
 The value is `difflib.SequenceMatcher(None, action, expert, autojunk=...).ratio()` to the last bit, the reward of SRL
 (arXiv 2510.25992, section 4.2), from a kernel whose time is bounded on any input: difflib is cubic on repetitive
 text, so a policy that collapses into repetition would stall training. The order is (action, expert): swapping them
-changes the value slightly. `autojunk=True` is difflib's own default and is kept to compare with public code; it
-ignores frequent characters of experts from 200 characters up, so that near-copies of long edits can score near 0.
+changes the value slightly. `autojunk=True` is difflib's own default, kept to compare with public code: it ignores
+frequent characters of experts from 200 characters up, so that near-copies of long edits can score near 0.
 
-Text is compared by code point. The token functions compare sequences of any hashable elements, and take arrays of
-uint32 ids as they are.
+Text is compared by code point. The token functions compare sequences of any hashable elements; arrays of uint32 ids
+are taken as they are. Two kernels give the same values: `_gestalt`, compiled, which holds no lock of the interpreter
+while it works and spreads a batch over threads, and `gestalt`, in pure Python.
 """
 
+import os
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
@@ -17,6 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import gestalt
+
+try:
+    from . import _gestalt
+except ImportError:
+    _compiled = False
+else:
+    _compiled = True
+
+Tokens = Sequence[Hashable] | NDArray[np.uint32]
 
 
 class MatchingBlock(NamedTuple):
@@ -29,38 +40,84 @@ class MatchingBlock(NamedTuple):
 
 def kernel_name() -> str:
     """`"c"` when the compiled kernel is in use, `"python"` otherwise; both give the same values."""
-    return "python"
+    return "c" if _compiled else "python"
 
 
 def similarity(action: str, expert: str, *, autojunk: bool = False) -> float:
     """Similarity of two texts in [0, 1]; 1.0 when both are empty."""
-    return gestalt.ratio(action, expert, autojunk)
+    return _gestalt.ratio(action, expert, autojunk) if _compiled else gestalt.ratio(action, expert, autojunk)
 
 
 def similarity_batch(
-    actions: Sequence[str], expert: str | Sequence[str], *, autojunk: bool = False
+    actions: Sequence[str], expert: str | Sequence[str], *, autojunk: bool = False, num_threads: int | None = None
 ) -> NDArray[np.float64]:
     """Similarities of many actions, shape `(len(actions),)`, to one expert or to one expert each.
 
-    Raises ValueError when there are neither one nor as many experts as actions.
+    Equal pairs are matched once. `num_threads` defaults to the CPUs this process may use; the pure-Python kernel has
+    one. Raises ValueError unless there is one expert or as many as actions.
     """
     experts = (expert,) * len(actions) if isinstance(expert, str) else expert
     if len(experts) != len(actions):
         raise ValueError(f"{len(actions)} actions but {len(experts)} experts")
-    pairs = zip(actions, experts, strict=True)
-    return np.array([gestalt.ratio(a, b, autojunk) for a, b in pairs], dtype=np.float64)
+    pairs = list(zip(actions, experts, strict=True))
+    index_of = {pair: k for k, pair in enumerate(dict.fromkeys(pairs))}
+    ratios = np.empty(len(index_of), dtype=np.float64)
+    if _compiled:
+        columns = tuple(zip(*index_of, strict=True)) or ((), ())
+        _gestalt.ratios(columns[0], columns[1], ratios, autojunk, num_threads or _usable_cpus())
+    else:
+        ratios[:] = [gestalt.ratio(a, b, autojunk) for a, b in index_of]
+    return ratios[[index_of[pair] for pair in pairs]] if pairs else ratios
 
 
-def matching_blocks(
-    action: Sequence[Hashable], expert: Sequence[Hashable], *, autojunk: bool = False
-) -> tuple[MatchingBlock, ...]:
-    """The blocks `similarity` counts, as difflib's `get_matching_blocks` gives them.
+def token_similarity(action: Tokens, expert: Tokens, *, autojunk: bool = False) -> float:
+    """Similarity of two sequences of hashable elements (or one-dimensional arrays of uint32), element by element."""
+    action_ids, expert_ids = _ids(action, expert)
+    if _compiled:
+        return _gestalt.ratio(action_ids, expert_ids, autojunk)
+    return gestalt.ratio(action_ids.tolist(), expert_ids.tolist(), autojunk)
 
-    Ascending, adjacent blocks merged, and closed by the sentinel `(len(action), len(expert), 0)`.
+
+def matching_blocks(action: Tokens, expert: Tokens, *, autojunk: bool = False) -> tuple[MatchingBlock, ...]:
+    """The blocks that similarity counts, as difflib's `get_matching_blocks` gives them.
+
+    Takes texts or any other sequences of hashable elements. Ascending, adjacent blocks merged, closed by the sentinel
+    `(len(action), len(expert), 0)`.
     """
+    if isinstance(action, str) and isinstance(expert, str):
+        kernel = _gestalt.blocks if _compiled else gestalt.blocks
+        blocks = kernel(action, expert, autojunk)
+    else:
+        action_ids, expert_ids = _ids(action, expert)
+        if _compiled:
+            blocks = _gestalt.blocks(action_ids, expert_ids, autojunk)
+        else:
+            blocks = gestalt.blocks(action_ids.tolist(), expert_ids.tolist(), autojunk)
     merged: list[MatchingBlock] = []
-    for i, j, size in gestalt.blocks(action, expert, autojunk):
-        if merged and sum(merged[-1][::2]) == i and merged[-1].expert_start + merged[-1].size == j:
-            i, j, size = *merged[-1][:2], merged.pop().size + size
-        merged.append(MatchingBlock(i, j, size))
+    for i, j, size in blocks:
+        last = merged[-1] if merged else MatchingBlock(0, 0, 0)
+        if last.size and last.action_start + last.size == i and last.expert_start + last.size == j:
+            merged[-1] = last._replace(size=last.size + size)
+        else:
+            merged.append(MatchingBlock(i, j, size))
     return (*merged, MatchingBlock(len(action), len(expert), 0))
+
+
+def _ids(action: Tokens, expert: Tokens) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Both sequences as uint32 ids, equal where the elements are."""
+    if _is_ids(action) and _is_ids(expert):
+        return np.ascontiguousarray(action, dtype=np.uint32), np.ascontiguousarray(expert, dtype=np.uint32)
+    numbers: dict[Hashable, int] = {}
+    action_ids, expert_ids = (
+        np.array([numbers.setdefault(element, len(numbers)) for element in sequence], dtype=np.uint32)
+        for sequence in (action, expert)
+    )
+    return action_ids, expert_ids
+
+
+def _is_ids(sequence: Tokens) -> bool:
+    return isinstance(sequence, np.ndarray) and sequence.dtype == np.uint32 and sequence.ndim == 1
+
+
+def _usable_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
