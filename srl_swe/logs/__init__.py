@@ -1,0 +1,31 @@
+"""Expert logs in, canonical trajectories out: every format is known by its content, never by its name.
+
+`read_logs` gives trajectories one at a time; `scan_logs` also says what could not be read and what was left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from srl_swe_envs.errors import TrajectoryFormatError
+from srl_swe_envs.trajectories import Trajectory
+
+from .reading import LogFormat, Origin, Problem, Reading, Skipped
+from .scan import scan_logs
+
+
+def read_logs(paths: Iterable[Path | str], *, strict: bool = False) -> Iterator[Trajectory]:
+    """The trajectories in these files, folders and globs, one at a time; those without a turn are left out.
+
+    What can't be read is passed over, or with `strict` raises TrajectoryFormatError naming file and line. Raises
+    ConfigError for a path that does not exist.
+    """
+    for event in scan_logs(paths):
+        if isinstance(event, Reading) and event.trajectory.turns:
+            yield event.trajectory
+        elif isinstance(event, Problem) and strict:
+            raise TrajectoryFormatError(str(event))
+
+
+__all__ = ["LogFormat", "Origin", "Problem", "Reading", "Skipped", "read_logs", "scan_logs"]

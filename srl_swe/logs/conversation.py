@@ -1,0 +1,113 @@
+"""Reads a chat conversation into turns; the chat-like formats differ only in their `Rules`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from srl_swe_envs.actions import Action
+from srl_swe_envs.errors import MalformedReply
+from srl_swe_envs.toolsets import Toolset
+
+from .messages import Message
+from .turns import TurnBuilder, joined_thought
+
+TextReader: TypeAlias = Callable[[str], tuple[str, Action]]
+"""Thought and action of a reply's text; raises MalformedReply."""
+
+_EXIT_CODE = re.compile(r"\A\s*<returncode>(-?\d+)</returncode>|exit code:? (-?\d+)\.?\]?\s*\Z|\AExit code:? (\d+)\b")
+_ELIDED = re.compile(r"<elided_chars>\s*(\d+) characters elided|(\d+) characters were elided")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How one format writes conversations."""
+
+    toolset: Toolset
+    read_text: TextReader | None = None
+    """Reads the action out of a reply without native tool calls."""
+    to_action: Callable[[Action], Action] = lambda action: action
+    """Last word on an action, e.g. that a certain shell command is the submission."""
+    rejections: re.Pattern[str] | None = None
+    """User messages saying that the reply before was not accepted."""
+    rejected_reply_is_kept: bool = True
+    """Whether the log keeps the reply that such a message rejects."""
+    fake_user: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    """User messages that no user wrote, by the reason they are dropped for."""
+    demonstration: re.Pattern[str] | None = None
+    """Marks a message before the first reply that holds a worked example of another task and nothing else."""
+
+
+def read_conversation(messages: Sequence[Message], rules: Rules, builder: TurnBuilder) -> None:
+    """Give every message to the builder, once."""
+    for message in messages:
+        if message.role in ("system", "developer"):
+            builder.note("system prompt")
+        elif message.role in ("assistant", "ai", "model", "gpt"):
+            _read_reply(message, rules, builder)
+        elif message.role in ("tool", "function"):
+            _observe(message, builder)
+        elif message.role == "exit":
+            builder.drop("exit pseudo-step")
+        else:
+            _read_user(message, rules, builder)
+
+
+def _read_reply(message: Message, rules: Rules, builder: TurnBuilder) -> None:
+    if message.calls:
+        actions = []
+        for record in message.calls:
+            if record.call is None:
+                builder.drop("unreadable arguments")
+            else:
+                actions.append((rules.to_action(rules.toolset.read_call(record.call)), record.id))
+        builder.reply(joined_thought(message.reasoning, message.text), actions)
+        return
+    if rules.read_text is None:
+        builder.drop("reply without an action")
+        return
+    try:
+        thought, action = rules.read_text(message.text)
+    except MalformedReply as error:
+        rejected = rules.rejections is not None and rules.rejected_reply_is_kept
+        silent = "reply without an action" if error.reason == "no_action" else f"malformed reply: {error.reason}"
+        builder.drop("format-error retry" if rejected else silent)
+        return
+    builder.reply(joined_thought(message.reasoning, thought), [(rules.to_action(action), None)])
+
+
+def _read_user(message: Message, rules: Rules, builder: TurnBuilder) -> None:
+    text = message.text
+    if rules.demonstration is not None and rules.demonstration.search(text):
+        builder.drop("demonstration")
+    elif rules.rejections is not None and rules.rejections.search(text):
+        if rules.rejected_reply_is_kept and builder.awaits_observation():
+            builder.drop_last_reply("format-error retry")
+        builder.drop("format-error message")
+    elif reason := next((name for name, pattern in rules.fake_user.items() if pattern.search(text)), ""):
+        builder.drop(reason)
+    elif not builder.has_turns():
+        builder.note("task")
+    elif builder.awaits_observation() and rules.read_text is not None:
+        _observe(message, builder)
+    else:
+        builder.drop("further user message")
+
+
+def _observe(message: Message, builder: TurnBuilder) -> None:
+    text = message.text
+    builder.observe(text, call_id=message.call_id, exit_code=exit_code_of(text), elided_chars=elided_in(text))
+
+
+def exit_code_of(text: str) -> int | None:
+    """The exit code that a harness wrote around a command's output, where one did."""
+    match = _EXIT_CODE.search(text)
+    return int(next(group for group in match.groups() if group is not None)) if match else None
+
+
+def elided_in(text: str) -> int:
+    """How many characters the harness says it left out of an observation."""
+    match = _ELIDED.search(text)
+    return int(match[1] or match[2]) if match else 0

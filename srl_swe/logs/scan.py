@@ -1,0 +1,127 @@
+"""Reads log files of any known format, one trajectory at a time."""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .files import folders_of
+from .formats import FORMATS
+from .reading import Event, LogFormat, Origin, Problem, Skipped
+from .records import Record, read_records
+
+_PROBE = 32
+"""How many values of a file are looked at before its kind is decided."""
+
+
+def scan_logs(paths: Iterable[Path | str]) -> Iterator[Event]:
+    """Everything in these files and folders: a `Reading` for each trajectory, a `Problem` for what can't be read, a
+    `Skipped` for each file without agent steps.
+
+    Raises ConfigError for a path that does not exist.
+    """
+    for files in folders_of(paths):
+        yield from _scan_folder(files)
+
+
+def format_of(value: Any, *, parts: str = "record") -> LogFormat | None:
+    """The format that a JSON value is written in, among those whose parts are whole records, files or folders."""
+    return next((known for known in FORMATS if known.parts == parts and known.matches(value)), None)
+
+
+def _scan_folder(files: tuple[Path, ...]) -> Iterator[Event]:
+    """The files of one folder; those that are parts of one conversation are read together, after the others."""
+    conversations: dict[tuple[str, str], list[Path]] = {}
+    for path in files:
+        try:
+            records = read_records(path)
+            head = list(itertools.islice(records, _PROBE))
+            whole = format_of(head[0].value, parts="folder") if len(head) == 1 and not head[0].error else None
+            if whole is not None and whole.conversation is not None:
+                key = (whole.name, whole.conversation(head[0].value))
+                conversations.setdefault(key, []).append(path)
+            else:
+                yield from _scan_file(path, head, records)
+        except (OSError, UnicodeError, EOFError, zlib.error) as error:
+            yield _unreadable(path, error)
+    for (name, _), members in conversations.items():
+        known = next(known for known in FORMATS if known.name == name and known.parts == "folder")
+        parts = (record.value for member in members for record in read_records(member))
+        yield from _read(known, parts, Origin(path=str(members[0])))
+
+
+def _unreadable(path: Path, error: Exception) -> Event:
+    if isinstance(error, UnicodeError):
+        return Skipped(path=str(path), reason="not text")
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return Problem(origin=Origin(path=str(path)), reason=f"can't be read: {why}")
+
+
+def _scan_file(path: Path, head: list[Record], rest: Iterator[Record]) -> Iterator[Event]:
+    values = [record.value for record in head if not record.error]
+    if values and format_of(values[0]) is None:
+        sessions = (format_of(value, parts="file") for value in values)
+        if (session := next((known for known in sessions if known is not None), None)) is not None:
+            yield from _scan_session(path, session, itertools.chain(head, rest))
+            return
+    yield from _scan_rows(path, itertools.chain(head, rest))
+
+
+def _scan_session(path: Path, known: LogFormat, records: Iterator[Record]) -> Iterator[Event]:
+    """A file whose values are the parts of one trajectory."""
+    values = []
+    for record in records:
+        if record.error:
+            yield Problem(origin=Origin(path=str(path), line=record.line), reason=record.error)
+        else:
+            values.append(record.value)
+    yield from _read(known, values, Origin(path=str(path)))
+
+
+def _scan_rows(path: Path, records: Iterator[Record]) -> Iterator[Event]:
+    """A file whose values are trajectories, task rows, reports or anything else."""
+    found, broken, unknown = 0, 0, 0
+    first_unknown: Record | None = None
+    for record in records:
+        origin = Origin(path=str(path), line=record.line)
+        if record.error:
+            broken += 1
+            if not (record.line == 1 and record.shape == "document" and "begins neither" in record.error):
+                yield Problem(origin=origin, reason=record.error)
+        elif (known := format_of(record.value)) is not None:
+            found += 1
+            yield from _read(known, record.value, origin)
+        else:
+            unknown += 1
+            first_unknown = first_unknown or record
+    if unknown and found and first_unknown is not None:
+        where = Origin(path=str(path), line=first_unknown.line)
+        yield Problem(origin=where, reason=f"{unknown} records of no known format, the first in this line")
+    elif not found:
+        yield Skipped(path=str(path), reason=_nature(first_unknown, unknown, broken))
+
+
+def _nature(record: Record | None, count: int, broken: int) -> str:
+    """What a file without agent steps holds, as well as can be told."""
+    if record is None:
+        return "not JSON" if broken else "empty"
+    value = record.value
+    if not isinstance(value, dict):
+        return f"no agent steps: {count} JSON values of no known format"
+    if {"FAIL_TO_PASS", "problem_statement"} & value.keys():
+        return f"no agent steps: {count} task rows"
+    return f"no agent steps: {count} records with the keys {', '.join(list(map(str, value))[:6])}"
+
+
+def _read(known: LogFormat, value: Any, origin: Origin) -> Iterator[Event]:
+    try:
+        yield known.read(value, origin)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        yield Problem(origin=origin, reason=f"looks like {known.name} but does not hold together: {_say(error)}")
+
+
+def _say(error: Exception) -> str:
+    return f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else f"{error}"
