@@ -1,0 +1,174 @@
+"""Removes what killed runs left behind: containers, snapshot images, volumes and leased directories.
+
+`reap()` is called at the start of a run and by `srl-swe clean`. It never touches what a living run owns; see
+`workspaces.leases` for the rule. Two reapers at once are harmless: what the other removed first is no error.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import WorkspaceError
+from .docker.engine import connect
+from .leases import CACHE_PREFIX, LABEL_OWNER, Lease, lease_root, read_lease
+
+UNLEASED_GRACE_S = 600.0
+"""A directory without a lease is one that is being made, or that a run died over while making it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReapReport:
+    """What was removed, what stays, and what could not be done."""
+
+    containers: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
+    kept: int = 0
+    """Leased things of living owners, or of owners elsewhere whose lease still runs."""
+    problems: tuple[str, ...] = ()
+    """One line for each thing that could not be removed, and for an engine that does not answer."""
+
+    @property
+    def removed(self) -> int:
+        """How many things were removed."""
+        return len(self.containers) + len(self.images) + len(self.volumes) + len(self.directories)
+
+
+def reap() -> ReapReport:
+    """Remove everything whose lease is over; never raises for a single thing that resists."""
+    problems: list[str] = []
+    containers, images, volumes, kept = _reap_engine(problems)
+    directories, kept_directories = _reap_directories(problems)
+    return ReapReport(
+        containers=containers,
+        images=images,
+        volumes=volumes,
+        directories=directories,
+        kept=kept + kept_directories,
+        problems=tuple(problems),
+    )
+
+
+def _reap_engine(problems: list[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], int]:
+    try:
+        client = connect()
+    except WorkspaceError as error:
+        problems.append(str(error))
+        return (), (), (), 0
+    api = client.api
+    labelled = {"label": LABEL_OWNER}
+    try:
+        # Containers first: an image or a volume in use can't be removed.
+        containers = api.containers(all=True, filters=labelled)
+        removed_containers, kept = _remove_leased(
+            ((c["Id"], c.get("Labels")) for c in containers),
+            lambda name: api.remove_container(name, force=True, v=True),
+            problems,
+        )
+        images = api.images(filters=labelled)
+        removed_images, kept_images = _remove_leased(
+            ((i["Id"], i.get("Labels")) for i in images),
+            lambda name: api.remove_image(name, force=True),
+            problems,
+        )
+        volumes = api.volumes(filters=labelled).get("Volumes") or []
+        removed_volumes, kept_volumes = _remove_leased(
+            ((v["Name"], v.get("Labels")) for v in volumes),
+            lambda name: api.remove_volume(name, force=True),
+            problems,
+        )
+    finally:
+        client.close()
+    return removed_containers, removed_images, removed_volumes, kept + kept_images + kept_volumes
+
+
+def _remove_leased(
+    things: Iterable[tuple[str, Mapping[str, str] | None]],
+    remove: Callable[[str], Any],
+    problems: list[str],
+) -> tuple[tuple[str, ...], int]:
+    from docker.errors import APIError
+
+    removed: list[str] = []
+    kept = 0
+    for name, labels in things:
+        try:
+            over = Lease.from_labels(labels or {}).is_over()
+        except (KeyError, ValueError):
+            problems.append(f"{name}: has a {LABEL_OWNER} label that is no lease; remove it by hand")
+            continue
+        if not over:
+            kept += 1
+            continue
+        try:
+            remove(name)
+            removed.append(name)
+        except APIError as error:
+            if not _gone_already(error):
+                problems.append(f"{name}: {error.explanation or error}")
+    return tuple(removed), kept
+
+
+def _gone_already(error: Any) -> bool:
+    """Whether another reaper, or the engine's own auto-remove, is removing the thing or has done so."""
+    return error.status_code == 404 or "already in progress" in str(error.explanation)
+
+
+def _reap_directories(problems: list[str]) -> tuple[tuple[str, ...], int]:
+    removed: list[str] = []
+    kept = 0
+    for path in sorted(lease_root().iterdir()):
+        if not path.is_dir() or path.is_symlink() or path.name.startswith(CACHE_PREFIX):
+            continue
+        if not _directory_is_over(path):
+            kept += 1
+            continue
+        try:
+            unmount_below(path)
+            shutil.rmtree(path)
+            removed.append(str(path))
+        except FileNotFoundError:
+            continue
+        except (OSError, WorkspaceError) as error:
+            problems.append(f"{path}: {error}")
+    return tuple(removed), kept
+
+
+def _directory_is_over(path: Path) -> bool:
+    lease = read_lease(path)
+    if lease is not None:
+        return lease.is_over()
+    try:
+        return time.time() - path.stat().st_mtime > UNLEASED_GRACE_S
+    except FileNotFoundError:
+        return False
+
+
+def unmount_below(path: Path) -> None:
+    """Unmount everything mounted at or below a directory, the innermost first; raises WorkspaceError when one stays.
+
+    Removing the directory before that would delete through the mounts.
+    """
+    for target in reversed(_mounts_below(path)):
+        done = subprocess.run(["umount", "--lazy", target], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise WorkspaceError(f"cannot unmount {target}: {done.stderr.strip()}")
+
+
+def _mounts_below(path: Path) -> list[str]:
+    """Mount points at or below `path` in the order they were mounted."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return []
+    points = [re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), line.split(" ")[4]) for line in lines]
+    inside = str(path) + "/"
+    return [point for point in points if point == str(path) or point.startswith(inside)]
