@@ -1,0 +1,216 @@
+"""Makes a causal language model of transformers tree-capable, and runs one row through it.
+
+`prepare` sets the attention and teaches the model's forward one more keyword, `tree=`: given it, the forward returns
+what the tree object reads out of the hidden states instead of logits. The call still goes through whatever wraps the
+model (PEFT, DDP, FSDP2, accelerate), so their hooks run.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from transformers.utils import ModelOutput
+
+from srl_swe.learning.tree.attention import BACKENDS, NAME, TreeAttention, choose, register
+from srl_swe.learning.tree.backends.view import Backend, RowView
+from srl_swe.learning.tree.head import score
+from srl_swe.learning.tree.layout import Row
+from srl_swe.learning.tree.store import TrunkStore
+from srl_swe_envs.errors import ConfigError
+
+_BACKEND = "_srl_tree_backend"
+_PLAIN = "_srl_plain_forward"
+
+
+class TreeReader(TreeAttention, Protocol):
+    """A `tree=` argument: attends for the layers, then reads the hidden states."""
+
+    def read_out(self, hidden: Tensor, head: nn.Module) -> ModelOutput:
+        """hidden `[1, N, width]` after the final norm; head: the output embedding."""
+        ...
+
+
+@dataclass
+class Scores(ModelOutput):
+    """What a row's forward gives: log-probability and entropy of each loss term, `[M]` each."""
+
+    logps: Tensor | None = None
+    entropies: Tensor | None = None
+
+
+@dataclass(slots=True)
+class RowPass:
+    """One row's forward. When `capture`, each layer's keys and values are left in `captured` as the graph holds them."""
+
+    view: RowView
+    backend: Backend
+    store: TrunkStore | None
+    sources: Tensor
+    targets: Tensor
+    temperature: float = 1.0
+    capture: bool = False
+    captured: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    @property
+    def reach(self) -> int:
+        """See `TreeAttention`."""
+        return max(self.view.row.positions) + 1
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+        """See `TreeAttention`."""
+        if self.capture:
+            self.captured.setdefault(layer, (key, value))  # a checkpoint's recomputation comes here again
+        context = self.store.read(layer, self.view.begin) if self.store is not None else None
+        return self.backend(query, key, value, context, self.view, scaling)
+
+    def read_out(self, hidden: Tensor, head: nn.Module) -> Scores:
+        """Score the loss terms."""
+        chosen = hidden[0].index_select(0, self.sources)
+        logps, entropies = score(
+            chosen, head, self.targets, temperature=self.temperature, vocabulary=_vocabulary(head)
+        )
+        return Scores(logps=logps, entropies=entropies)
+
+
+def prepare(model: nn.Module, *, backend: str = "auto") -> str:
+    """Make a model tree-capable; gives the name of the attention back end in use. Call before wrapping it in DDP.
+
+    backend: "auto" (the fastest that passes the self-test), "cascade", "struct", "flex" or "dense".
+    Raises ConfigError for models whose layers are not all attention, and for an unknown back end.
+    """
+    causal = causal_lm(model)
+    refuse_hybrid(causal.config)
+    register()
+    causal.set_attn_implementation(NAME)
+    if backend == "auto":
+        weight = next(p for p in causal.parameters() if p.is_floating_point())
+        config = causal.config
+        heads = (config.num_attention_heads, getattr(config, "num_key_value_heads", config.num_attention_heads))
+        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        backend = choose(weight.device, weight.dtype, heads, head_dim)
+    if backend not in BACKENDS:
+        raise ConfigError(f"unknown tree attention {backend!r}; known: auto, {', '.join(BACKENDS)}")
+    setattr(causal, _BACKEND, backend)
+    if not hasattr(causal, _PLAIN):
+        setattr(causal, _PLAIN, causal.forward)
+        causal.forward = types.MethodType(_tree_forward(type(causal)), causal)
+    return backend
+
+
+def refuse_hybrid(config: Any) -> None:
+    """Raise ConfigError if a branch's tokens could reach its siblings other than through attention."""
+    kinds = set(getattr(config, "layer_types", None) or ())
+    kinds |= set(getattr(config, "layers_block_type", None) or ())
+    strange = kinds - {"full_attention", "sliding_attention", "attention"}
+    state = [name for name in ("ssm_cfg", "mamba_d_state", "state_size", "linear_num_key_heads") if hasattr(config, name)]
+    if strange or state:
+        found = ", ".join(sorted(strange) or state)
+        raise ConfigError(
+            f"{config.model_type} has layers that are not attention ({found}): their state would run from one reply "
+            "into the next. Set tree = false to train it with one row per reply."
+        )
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") in ("dynamic", "longrope"):
+        raise ConfigError(f"rope_type {rope['rope_type']!r} rotates by the row's length: set tree = false")
+
+
+def causal_lm(model: nn.Module) -> Any:
+    """The causal language model under PEFT, DDP and other wrappers."""
+    found: Any = model
+    while True:
+        if hasattr(found, "get_base_model"):
+            found = found.get_base_model()
+        elif isinstance(getattr(found, "module", None), nn.Module):
+            found = found.module
+        elif hasattr(found, "_orig_mod"):
+            found = found._orig_mod
+        else:
+            return found
+
+
+def run_row(
+    model: nn.Module, row: Row, *, store: TrunkStore | None = None, capture: bool = False, temperature: float = 1.0
+) -> tuple[Scores, RowPass]:
+    """Forward one row; gives its scores, and the pass with the captured keys and values if asked for."""
+    tree = _row_pass(RowPass, model, row, row.terms.sources, store)
+    tree.temperature, tree.capture = temperature, capture
+    scores: Scores = forward_tree(model, row.token_ids, row.positions, tree, tree.view.device)
+    return scores, tree
+
+
+def hidden_of(
+    model: nn.Module, row: Row, store: TrunkStore, chosen: Sequence[int]
+) -> tuple[Tensor, dict[int, tuple[Tensor, Tensor]]]:
+    """Forward one row; gives the final hidden states at `chosen` and all layers' keys and values."""
+    tree = _row_pass(_StatePass, model, row, chosen, store)
+    tree.capture = True
+    states: States = forward_tree(model, row.token_ids, row.positions, tree, tree.view.device)
+    assert states.hidden is not None
+    return states.hidden, tree.captured
+
+
+def _row_pass(
+    kind: type[RowPass], model: nn.Module, row: Row, sources: Sequence[int], store: TrunkStore | None
+) -> RowPass:
+    causal = causal_lm(model)
+    if not hasattr(causal, _BACKEND):
+        raise ConfigError("the model is not tree-capable yet: call srl_swe.learning.tree.prepare(model) first")
+    device = next(causal.parameters()).device
+    begin = max((block.context_end for block in row.blocks), default=0) if store is not None else 0
+    return kind(
+        view=RowView(row=row, begin=begin, device=device),
+        backend=BACKENDS[getattr(causal, _BACKEND)],
+        store=store,
+        sources=torch.tensor(sources, dtype=torch.long, device=device),
+        targets=torch.tensor(row.terms.targets, dtype=torch.long, device=device),
+    )
+
+
+@dataclass
+class States(ModelOutput):
+    """Hidden states of chosen tokens, `[chosen, width]`."""
+
+    hidden: Tensor | None = None
+
+
+@dataclass(slots=True)
+class _StatePass(RowPass):
+    def read_out(self, hidden: Tensor, head: nn.Module) -> States:  # type: ignore[override]
+        return States(hidden=hidden[0].index_select(0, self.sources))
+
+
+def forward_tree(
+    model: nn.Module, token_ids: Any, positions: Any, tree: TreeReader, device: torch.device
+) -> Any:
+    """Call the model on one row of token ids and positions with a `tree=` argument."""
+    return model(
+        input_ids=torch.as_tensor(token_ids, dtype=torch.long, device=device)[None],
+        position_ids=torch.as_tensor(positions, dtype=torch.long, device=device)[None],
+        # A 4-D mask is passed on as it is; None would let transformers guess packed sequences from the positions.
+        attention_mask=torch.zeros(1, 1, 1, 1, device=device),
+        use_cache=False,
+        tree=tree,
+    )
+
+
+def _tree_forward(kind: type[nn.Module]) -> Any:
+    @functools.wraps(kind.forward)
+    def forward(self: Any, *args: Any, tree: TreeReader | None = None, **kwargs: Any) -> Any:
+        if tree is None:
+            return getattr(self, _PLAIN)(*args, **kwargs)
+        decoder = getattr(self, self.base_model_prefix)
+        hidden = decoder(*args, tree=tree, **kwargs).last_hidden_state
+        return tree.read_out(hidden, self.get_output_embeddings())
+
+    return forward
+
+
+def _vocabulary(head: nn.Module) -> int:
+    weight: Tensor = head.weight  # type: ignore[assignment]
+    return int(weight.shape[0])
