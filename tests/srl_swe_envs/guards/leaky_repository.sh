@@ -21,7 +21,6 @@ git checkout -q --detach && commit FIX_remote && git update-ref refs/remotes/ori
 git remote add origin https://example.invalid/repo.git
 git pack-refs --all
 commit FIX_reflog && git reset -q --hard "$base"
-git checkout -q --detach && commit FIX_orig_head && git rev-parse HEAD >.git/ORIG_HEAD && git checkout -q main
 git checkout -q --detach && commit FIX_fetch_head && git rev-parse HEAD | sed 's/$/\t\tbranch x/' >.git/FETCH_HEAD
 git checkout -q main
 echo FIX_stash >>code.py && git stash -q
@@ -31,6 +30,7 @@ git worktree add -q --detach ../linked_worktree && (cd ../linked_worktree && com
 git checkout -q --detach && commit FIX_kept_pack && kept=$(git rev-parse HEAD) && git checkout -q main
 git rev-list --objects "$kept" --not main | git pack-objects -q .git/objects/pack/pack >/dev/null
 for pack in .git/objects/pack/*.pack; do : >"${pack%.pack}.keep"; done
+git checkout -q --detach && commit FIX_orig_head && git rev-parse HEAD >.git/ORIG_HEAD && git checkout -q main
 echo FIX_dangling | git hash-object -w --stdin >/dev/null
 echo FIX_staged >staged.py && git add staged.py && rm staged.py
 echo "$2/.git/objects" >.git/objects/info/alternates

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import shlex
+import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from srl_swe_envs.errors import ConfigError
 from srl_swe_envs.guards.history import check_history, remove_future, repositories
+from srl_swe_envs.workspaces.docker import ContainerSpec, DockerWorkspace
+from srl_swe_envs.workspaces.docker.pristine import PristineImages
 from srl_swe_envs.workspaces.protocol import CommandResult
+from srl_swe_envs.workspaces.runner import CommandRunner
 
 SCRIPT = Path(__file__).with_name("leaky_repository.sh")
 
-EVERYTHING = "git cat-file --batch-all-objects --batch-check | cut -d' ' -f1 | while read o; do git cat-file -p $o; done"
+EVERYTHING = (
+    "git cat-file --batch-all-objects --batch-check | grep -v tree | cut -d' ' -f1 | git cat-file --batch | cat -v"
+)
 WAYS = {
     "branch": "git log --all -p",
     "tag": "git show v2.0",
@@ -47,16 +57,21 @@ class Host:
         )
 
 
+@pytest.fixture(scope="module")
+def leaky_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("leaky")
+    subprocess.run(["sh", SCRIPT, folder / "repo", folder / "other"], check=True, capture_output=True)
+    return folder / "repo"
+
+
 @pytest.fixture
-def leaky(tmp_path: Path) -> Path:
-    repository = tmp_path / "repo"
-    subprocess.run(["sh", SCRIPT, repository, tmp_path / "other"], check=True, capture_output=True)
-    return repository
+def leaky(leaky_once: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(leaky_once, tmp_path / "repo", symlinks=True))
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_without_the_guard_each_way_leads_to_the_fix(leaky: Path, way: str) -> None:
-    assert f"FIX_{way}" in Host(leaky).run(WAYS[way], timeout_s=60).output
+def test_without_the_guard_each_way_leads_to_the_fix(leaky_once: Path, way: str) -> None:
+    assert f"FIX_{way}" in Host(leaky_once).run(WAYS[way], timeout_s=60).output
 
 
 def test_with_the_guard_no_way_leads_to_a_fix_and_the_past_stays(leaky: Path) -> None:
@@ -126,3 +141,30 @@ def test_nested_repositories_are_scrubbed_too(leaky: Path, tmp_path: Path) -> No
 
 def test_a_folder_without_a_repository_is_clean(tmp_path: Path) -> None:
     remove_future(Host(tmp_path), workdir=str(tmp_path))
+
+
+def make_leaky(workspace: CommandRunner) -> None:
+    ran = workspace.run(f"sh -c {shlex.quote(SCRIPT.read_text())} make /testbed /other", timeout_s=60)
+    assert ran.exit_code == 0, ran.output
+
+
+@pytest.fixture(scope="module")
+def leaky_image(base_image: str) -> Iterator[str]:
+    images = PristineImages()
+    yield images.image_for(ContainerSpec(image=base_image, prepare=make_leaky))
+    images.close()
+
+
+@pytest.mark.docker
+def test_in_a_container_the_agent_finds_the_fix_without_the_guard_and_not_with_it(leaky_image: str) -> None:
+    guard = functools.partial(remove_future, workdir="/testbed")
+    with (
+        DockerWorkspace(ContainerSpec(image=leaky_image)) as open_world,
+        DockerWorkspace(ContainerSpec(image=leaky_image, prepare=guard)) as guarded,
+    ):
+        for way, command in WAYS.items():
+            assert f"FIX_{way}" in open_world.run(command, timeout_s=60).output, way
+            assert "FIX_" not in guarded.run(command, timeout_s=60).output, way
+        guarded.reset()
+        assert "FIX_" not in guarded.run(EVERYTHING, timeout_s=60).output
+        assert guarded.run("git log --format=%s", timeout_s=60).output.split() == ["bug", "start"]
