@@ -46,8 +46,10 @@ class Conversation:
 class ReplyScorer(Protocol):
     """Scores replies to one target; the only thing that knows what a good reply is."""
 
-    def score(self, conversation: str, step: int, replies: Sequence[str]) -> tuple[StepReward, ...]:
-        """One reward per reply, in order."""
+    def score(
+        self, conversation: str, step: int, replies: Sequence[str], *, truncated: Sequence[bool] = ()
+    ) -> tuple[StepReward, ...]:
+        """One reward per reply, in order; `truncated` marks replies that hit the token limit."""
         ...
 
     def expert(self, conversation: str, step: int) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+
 from srl_swe_envs.dialects import REASONS, dialect_named, render_reply
 from srl_swe_envs.dialects.reply import Reply
 from srl_swe_envs.errors import ConfigError
@@ -94,9 +95,7 @@ def elide(observation: Observation, max_chars: int) -> Observation:
     tail = max_chars // 2
     head = max_chars - tail
     shown = f"{text[:head]}\n[... {left_out} characters left out ...]\n{text[len(text) - tail :]}"
-    return Observation(
-        text=shown, exit_code=observation.exit_code, elided_chars=observation.elided_chars + left_out
-    )
+    return Observation(text=shown, exit_code=observation.exit_code, elided_chars=observation.elided_chars + left_out)
 
 
 def _template(path: Path) -> jinja2.Template:

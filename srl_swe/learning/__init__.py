@@ -1,0 +1,1 @@
+"""The learner: trajectory trees, rollouts, trainers. Knows chat messages and scores; nothing here knows what a shell is."""

@@ -1,0 +1,105 @@
+"""Settings of the learner, free of any domain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from srl_swe_envs.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraSettings:
+    """Low-rank adapters by peft."""
+
+    rank: int = 0
+    """0 trains all weights."""
+    alpha: float = 32.0
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ()
+    """Module names; empty: all linear layers but the head."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeSettings:
+    """How trajectory trees go through the model."""
+
+    attention: Literal["auto", "struct", "cascade", "flex", "dense"] = "auto"
+    tokens_per_pass: int = 4096
+    """Bounds activation memory: no forward with gradient is longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutSettings:
+    """Where replies come from."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_reply_tokens: int = 1024
+    cache_gib: float = 2.0
+    """Bounds the memory of the replies that are decoded together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SftSettings:
+    """Supervised fine-tuning on the expert's replies (table 6: batch 64, lr 5e-6, cosine, warm-up 0.3, 3 epochs)."""
+
+    batch: int = 64
+    """Steps per update."""
+    epochs: float = 3.0
+    max_steps: int = 0
+    """Training steps; 0 follows from `epochs`."""
+    learning_rate: float = 5e-6
+    schedule: Literal["constant", "cosine", "linear"] = "cosine"
+    warmup: float = 0.3
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    steps_per_trunk: int = 64
+    """At most so many steps of one trajectory in a batch."""
+    evaluate_every: int = 50
+    keep_checkpoints: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SrlSettings:
+    """Supervised reinforcement learning (table 8: batch 512, lr 5e-7, 8 rollouts, temperature 1, no KL)."""
+
+    batch: int = 512
+    """Groups per update."""
+    replies: int = 8
+    """G."""
+    epochs: float = 30.0
+    max_steps: int = 0
+    """Training steps; 0 follows from `epochs`."""
+    learning_rate: float = 5e-7
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    warmup: float = 0.0
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    clip: float = 0.2
+    clip_higher: float = 0.28
+    """Upper clip of the ratio (DAPO's clip-higher); set it to `clip` for a symmetric one."""
+    kl: float = 0.0
+    """Weight of the KL term against the start of the stage."""
+    aggregation: Literal["per_response", "per_token"] = "per_response"
+    """`per_response` is the paper's equation 1 (1/|o_i|), `per_token` is DAPO's."""
+    normalise_advantages: bool = True
+    """Divide by the group's standard deviation."""
+    dynamic_sampling: bool = True
+    epsilon: float = 0.01
+    """A group is kept iff the population standard deviation of its rewards exceeds this. Not zero: float noise would
+    count as variance."""
+    refill_rounds: int = 3
+    """How often a batch is refilled after filtering."""
+    patience: int = 20
+    """Updates in a row with no group kept before the run ends with an explanation."""
+    expert_weight: float = 0.0
+    """Weight of the expert's own log-likelihood, an SFT term on the same trunk."""
+    steps_per_trunk: int = 8
+    """At most so many steps of one trajectory in a batch, to keep it diverse."""
+    evaluate_every: int = 50
+    keep_checkpoints: int = 2
+
+    def __post_init__(self) -> None:
+        if self.replies < 2:
+            raise ConfigError("replies: a group needs at least 2 replies")

@@ -1,0 +1,125 @@
+"""What SFT and SRL share: a training step over trajectory trees inside transformers' Trainer.
+
+Overridden points of `Trainer`: the data loader (a batch is a pure function of the seed and the step's number, so the
+loader only counts), `training_step` (forward and backward of the batch's trees), `evaluate` (held-out reward) and
+`log` (metrics recorded during a step). Optimizer, schedule, clipping, checkpoints and distribution stay the Trainer's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from torch import Tensor
+from torch.utils.data import DataLoader
+from transformers import Trainer
+
+from ..batches import StepOrder
+from ..chat_tokens import ChatTokenizer, Trunk
+from ..groups import Group
+from ..heldout import Heldout, HeldoutResult
+from ..rollout.sampler import ReplySampler
+from ..settings import TreeSettings
+from ..tree.engine import loss_backward
+from ..tree.loss import LossConfig, LossSums, Normaliser
+from ..tree.planner import drop_still
+from ..tree.types import Tree
+from .reduction import all_reduce_gradients, all_reduce_normaliser
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """What a trainer learns from and is measured on."""
+
+    trunks: tuple[Trunk, ...]
+    order: StepOrder
+    heldout: Heldout
+    sampler: ReplySampler
+    chat: ChatTokenizer
+    tree: TreeSettings
+
+
+class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped for us
+    """A Trainer whose batches are trees; subclasses give `trees_of_step`."""
+
+    data: TrainingData
+    loss_config: LossConfig
+    keep_samples: Callable[[str, int, Sequence[Group]], None]
+    """Called with kind, training step and scored groups."""
+    temperature: float = 1.0
+    """Of the sampled replies; the loss divides logits by it as the sampler did."""
+
+    def trees_of_step(self, step: int) -> list[Tree]:
+        """This rank's trees of a training step, branches with zero advantage included."""
+        raise NotImplementedError
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Counts training steps; the batch itself is made in `training_step`."""
+        return DataLoader([{"step": step} for step in range(self.args.max_steps)], batch_size=1, collate_fn=list)  # type: ignore[arg-type]
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        """Make the batch of the current step and add its gradients; gives the detached loss."""
+        model.train()
+        trees = self.trees_of_step(self.state.global_step)
+        began = time.perf_counter()
+        normaliser = all_reduce_normaliser(Normaliser.of(trees), self.accelerator)
+        sums = loss_backward(
+            self.accelerator.unwrap_model(model),  # a wrapper of replicas would reduce at every backward, not once
+            [drop_still(tree) for tree in trees],
+            loss=self.loss_config,
+            normaliser=normaliser,
+            max_tokens=self.data.tree.tokens_per_pass,
+            temperature=self.temperature,
+            backward=self.accelerator.backward,
+        )
+        all_reduce_gradients(model, self.accelerator)
+        self.record("time/update_s", time.perf_counter() - began)
+        self._record_sums(sums)
+        return torch.tensor(sums.loss, device=self.args.device)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Held-out reward of the current model, logged as `eval_...`."""
+        was_training = self.model.training
+        self.model.eval()
+        began = time.perf_counter()
+        share = self.data.heldout.share(self.accelerator.process_index, self.accelerator.num_processes)
+        result, groups = share.measure(self.data.sampler, self.model)
+        total = sum(gather_object([result]), HeldoutResult())
+        metrics = {f"eval_{name}": value for name, value in total.metrics().items()}
+        metrics["eval_seconds"] = time.perf_counter() - began
+        self.model.train(was_training)
+        if self.accelerator.is_main_process:
+            self.keep_samples("heldout", self.state.global_step, groups)
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def record(self, name: str, value: float) -> None:
+        """Remember a metric until the next `log`, which reports the mean."""
+        if not hasattr(self, "_recorded"):
+            self._recorded: dict[str, list[float]] = defaultdict(list)
+        self._recorded[name].append(value)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Report the means of what was recorded since the last time."""
+        if not any(name.startswith("eval_") for name in logs):
+            recorded = getattr(self, "_recorded", {})
+            logs = {**logs, **{name: sum(values) / len(values) for name, values in recorded.items()}}
+            recorded.clear()
+        Trainer.log(self, logs, start_time)
+
+    def _record_sums(self, sums: LossSums) -> None:
+        if sums.tokens:
+            self.record("policy/entropy", sums.mean_entropy)
+            self.record("policy/ratio", sums.ratio / sums.tokens)
+            self.record("policy/clipped", (sums.clipped_low + sums.clipped_high) / sums.tokens)
+        if sums.compared_tokens:
+            self.record("policy/sampler_gap", sums.mean_sampler_gap)
+            self.record("policy/sampler_gap_max", sums.largest_sampler_gap)
+        if sums.expert_tokens:
+            self.record("expert/nll", sums.mean_expert_nll)

@@ -1,0 +1,85 @@
+"""The folder that a run leaves, and what makes a run that was killed go on where it was.
+
+    config.toml           the resolved configuration
+    data.json             what was read, used and left out, and why
+    start/                the tiny model, when the run made its own
+    1-sft/, 2-srl/ ...    one folder per stage: metrics.jsonl, samples.jsonl, tensorboard/, checkpoint-N/, stage.json
+    summary.json          held-out figures per stage
+
+A file that says something is done is written last and whole (`write_whole`), so that a kill at any moment leaves either
+the old state or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from srl_swe_envs.errors import ConfigError
+
+_COMPLETE = "complete"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that readers see it whole or not at all, also after a power cut."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`write_whole` of a value as indented JSON."""
+    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def open_run(folder: Path, config: str, *, fresh: bool) -> None:
+    """Make a run's folder, or take up the one that the same configuration made; `fresh` throws an old one away.
+
+    Raises ConfigError when the folder holds something else.
+    """
+    stored = folder / "config.toml"
+    if fresh and stored.exists():
+        shutil.rmtree(folder)
+    if stored.exists():
+        _check_same(stored, config)
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(f"{folder}: not empty and no run's folder; choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(stored, config)
+
+
+def mark_complete(checkpoint: Path) -> None:
+    """Say that a checkpoint was written to its end."""
+    for file in checkpoint.iterdir():
+        if file.is_file():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+    write_whole(checkpoint / _COMPLETE, "")
+
+
+def last_checkpoint(stage: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; those cut off by a kill are removed."""
+    found = []
+    for checkpoint in stage.glob("checkpoint-*"):
+        if (checkpoint / _COMPLETE).exists():
+            found.append(checkpoint)
+        else:
+            shutil.rmtree(checkpoint)
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _check_same(stored: Path, config: str) -> None:
+    old, new = stored.read_text(encoding="utf-8").splitlines(), config.splitlines()
+    if old == new:
+        return
+    changed = [line for line in new if line not in old] or [line for line in old if line not in new]
+    raise ConfigError(
+        f"{stored.parent}: holds a run with another configuration (now: {changed[0].strip()}); "
+        "choose another --out, or --fresh to throw the old run away"
+    )

@@ -1,0 +1,106 @@
+"""A whole training run: data, stages, summary; run again after a kill, it goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from srl_swe_envs.errors import ConfigError
+
+from ..config import config_to_toml, load_config
+from ..learning.chat_tokens import ChatTokenizer
+from ..learning.heldout import thin
+from ..learning.models import load_tokenizer
+from ..learning.tiny import make_tiny_model
+from .data import DataSet, RunData, load_data, tokenize
+from .folder import open_run, write_json
+from .settings import RunSettings
+from .stages import StageData, StageResult, run_stage
+from .summary import summary_table
+
+
+def train(config: Path, *, out: Path, overrides: Sequence[str] = (), fresh: bool = False) -> dict[str, Any]:
+    """Run a configuration and give its summary, which is also in `out/summary.json`.
+
+    Raises ConfigError for anything the user can mend, before anything is trained.
+    """
+    settings = load_config(RunSettings, config, overrides)
+    open_run(out, config_to_toml(settings), fresh=fresh)
+    base = config.resolve().parent
+    data = load_data(settings, base)
+    start = _start(settings, base, out, data)
+    staged = _tokenized(settings, start, data)
+    write_json(out / "data.json", {"train": data.train.counts.record(), "heldout": data.heldout.counts.record()})
+    print(_data_line(data), flush=True)
+    results = []
+    model = start
+    for number, name in enumerate(settings.stages, start=1):
+        result = run_stage(name, out / f"{number}-{name}", model, staged, settings)
+        results.append(result)
+        model = result.model
+    summary = _summary(results, model)
+    write_json(out / "summary.json", summary)
+    print(summary_table(results), flush=True)
+    return summary
+
+
+def _start(settings: RunSettings, base: Path, out: Path, data: RunData) -> str:
+    """The directory or hub id of the model that the first stage starts from."""
+    if settings.model.path:
+        beside = base / settings.model.path
+        return str(beside) if beside.exists() else settings.model.path
+    folder = out / "start"
+    if not (folder / "made").exists():
+        make_tiny_model(folder, _texts(data.train), settings.model.tiny, settings.seed)
+        (folder / "made").touch()
+    return str(folder)
+
+
+def _texts(data: DataSet) -> Iterable[str]:
+    return (message.content for conversation in data.conversations for message in conversation.messages)
+
+
+def _tokenized(settings: RunSettings, start: str, data: RunData) -> StageData:
+    chat = ChatTokenizer(tokenizer=load_tokenizer(start))
+    heldout = tokenize(data.heldout, chat, settings.data.max_tokens)
+    return StageData(
+        train=tokenize(data.train, chat, settings.data.max_tokens),
+        heldout=thin(heldout, settings.data.heldout_steps),
+        scorer=data.scorer,
+    )
+
+
+def _data_line(data: RunData) -> str:
+    train, heldout = data.train.counts, data.heldout.counts
+    left_out = train.left_out + heldout.left_out
+    said = f" Left out: {', '.join(f'{count} {reason}' for reason, count in left_out.items())}." if left_out else ""
+    return (
+        f"Learning {train.steps} steps of {train.used} trajectories ({train.tokens} tokens); "
+        f"holding out {heldout.steps} steps of {heldout.used}.{said}"
+    )
+
+
+def _summary(results: Sequence[StageResult], model: str) -> dict[str, Any]:
+    """What `summary.json` holds."""
+    if not results:
+        raise ConfigError("stages: name at least one")
+    return {
+        "model": model,
+        "stages": [
+            {"name": "start", "heldout": _plain(results[0].before)},
+            *(
+                {
+                    "name": result.name,
+                    "model": result.model,
+                    "best_step": result.best_step,
+                    "heldout": _plain(result.after),
+                }
+                for result in results
+            ),
+        ],
+    }
+
+
+def _plain(metrics: dict[str, float]) -> dict[str, float]:
+    return {name.removeprefix("eval_"): value for name, value in metrics.items()}

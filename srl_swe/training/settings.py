@@ -1,0 +1,124 @@
+"""The configuration of a training run: one TOML file, every key with its default.
+
+Defaults are the paper's where it gives one (arXiv 2510.25992, tables 6-8); where it gives none, `docs/training.md` says
+why the default is what it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from srl_swe_envs.errors import ConfigError
+
+from ..learning.settings import LoraSettings, RolloutSettings, SftSettings, SrlSettings, TreeSettings
+from ..learning.tiny import TinyModel
+
+STAGES = ("sft", "srl")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """Which trajectories are learned and which are held out."""
+
+    train: tuple[str, ...]
+    """Log files, folders or globs, in any format that `srl-swe ingest` reads; relative to the configuration file."""
+    heldout: tuple[str, ...] = ()
+    """Logs for held-out reward; when empty, `heldout_fraction` of the training trajectories is split off."""
+    heldout_fraction: float = 0.05
+    outcome: Literal["resolved", "not_unresolved", "any"] = "not_unresolved"
+    """Which outcomes are learned: only known successes, all but known failures, or all."""
+    benchmark: str = ""
+    """JSON Lines rows of the benchmark that the model will be evaluated on; see `srl-swe ingest --benchmark`."""
+    include_contaminated: bool = False
+    """Also learn trajectories on tasks of SWE-bench Verified. Its resolve rate means nothing afterwards."""
+    max_tokens: int = 32768
+    """Longer trajectories are cut after the last step whose prompt still fits."""
+    heldout_steps: int = 0
+    """Measure at most so many held-out steps, evenly spread; 0 is all."""
+    max_trajectories: int = 0
+    """Use only the first so many of each set; 0 is all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSettings:
+    """How steps are shown to the model."""
+
+    dialect: Literal["xml", "fence", "tool_calls"] = "xml"
+    folder: str = ""
+    """A prompt folder of one's own, relative to the configuration file."""
+    history: str = "full"
+    """`full`, or `last:n` rounds; the paper's figure 4 shows `last:2`."""
+    thoughts: bool = True
+    """Show the expert's thoughts in the history."""
+    observation_chars: int = 16000
+    """Longer observations keep their head and tail."""
+    include_last: bool = False
+    """Also learn the last turn (N instead of the paper's N-1 instances)."""
+    nesting: Literal["trunk", "per_step"] = "trunk"
+    """`per_step` gives each step a trunk of its own, for chat templates that rewrite earlier turns."""
+
+    def __post_init__(self) -> None:
+        if self.last_rounds is not None and self.last_rounds < 0:
+            raise ConfigError("history: write 'full' or 'last:n' with n >= 0")
+
+    @property
+    def last_rounds(self) -> int | None:
+        """Rounds of history shown; None shows all; -1 stands for a text that says neither."""
+        if self.history == "full":
+            return None
+        number = self.history.removeprefix("last:")
+        return int(number) if self.history.startswith("last:") and number.isdigit() else -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardSettings:
+    """How a reply is scored against the expert's action."""
+
+    scorer: Literal["characters"] = "characters"
+    autojunk: bool = False
+    """difflib's default heuristic; with it near-copies of long edits can fall to 0.26."""
+    wrapper: bool = False
+    """Compare actions with their tags; unrelated commands then score about 0.75."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """The model to start from."""
+
+    path: str = ""
+    """A Hugging Face causal LM: directory (relative to the configuration file) or hub id; empty: a tiny one is made."""
+    precision: Literal["float32", "bfloat16", "mixed"] = "float32"
+    """`mixed`: weights in float32, forward in bfloat16 under autocast."""
+    gradient_checkpointing: bool = False
+    tiny: TinyModel = field(default_factory=TinyModel)
+    lora: LoraSettings = field(default_factory=LoraSettings)
+
+    @property
+    def weights(self) -> str:
+        """The type that weights are kept in."""
+        return "bfloat16" if self.precision == "bfloat16" else "float32"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """One training run."""
+
+    data: DataSettings
+    stages: tuple[str, ...] = ("srl",)
+    """Methods in order, each starting from the best checkpoint of the one before: any of `sft`, `srl`."""
+    seed: int = 0
+    report_to: tuple[str, ...] = ("tensorboard",)
+    """Also `wandb`, `trackio`: trl's reporting integrations."""
+    model: ModelSettings = field(default_factory=ModelSettings)
+    prompt: PromptSettings = field(default_factory=PromptSettings)
+    reward: RewardSettings = field(default_factory=RewardSettings)
+    tree: TreeSettings = field(default_factory=TreeSettings)
+    rollout: RolloutSettings = field(default_factory=RolloutSettings)
+    sft: SftSettings = field(default_factory=SftSettings)
+    srl: SrlSettings = field(default_factory=SrlSettings)
+
+    def __post_init__(self) -> None:
+        unknown = [stage for stage in self.stages if stage not in STAGES]
+        if unknown or not self.stages:
+            raise ConfigError(f"stages: any of {', '.join(STAGES)} in order, not {unknown or 'nothing'}")

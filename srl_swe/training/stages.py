@@ -1,0 +1,171 @@
+"""One stage of a run: a trainer over the run's trunks, from a model directory to its best checkpoint."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from trl import GRPOConfig
+
+from ..conversations import ReplyScorer
+from ..learning.batches import StepOrder
+from ..learning.chat_tokens import Trunk
+from ..learning.heldout import Heldout
+from ..learning.models import LoadedModel, load_model
+from ..learning.rollout.decoded import DecoderSampler
+from ..learning.settings import SftSettings, SrlSettings
+from ..learning.trainers.sft import SftTrainer
+from ..learning.trainers.srl import SrlTrainer
+from ..learning.trainers.tree_training import TrainingData, TreeTraining
+from ..learning.tree.model import prepare
+from .callbacks import CompleteCheckpoints, MetricsFile, Progress, SamplesFile
+from .folder import last_checkpoint, write_json
+from .settings import RunSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageData:
+    """Tokenized sets and the scorer, the same for all stages."""
+
+    train: tuple[Trunk, ...]
+    heldout: tuple[Trunk, ...]
+    scorer: ReplyScorer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageResult:
+    """How a stage ended."""
+
+    name: str
+    model: str
+    """Directory of the best checkpoint by held-out reward, the stage's start included."""
+    best_step: int
+    before: dict[str, float]
+    after: dict[str, float]
+    """Held-out figures of the start and of the best checkpoint."""
+
+
+def run_stage(name: str, folder: Path, start: str, data: StageData, settings: RunSettings) -> StageResult:
+    """Train one stage, or give the result of one that ended before."""
+    done = folder / "stage.json"
+    if done.exists():
+        return StageResult(**json.loads(done.read_text(encoding="utf-8")))
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = last_checkpoint(folder)
+    loaded = load_model(start, dtype=settings.model.weights, lora=settings.model.lora)
+    prepare(loaded.model, backend=settings.tree.attention)
+    trainer = _trainer(name, folder, loaded, data, settings)
+    before = _before(trainer, folder, checkpoint)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    result = _result(name, folder, start, trainer, before)
+    write_json(done, {field: getattr(result, field) for field in StageResult.__slots__})
+    return result
+
+
+def _before(trainer: TreeTraining, folder: Path, checkpoint: Path | None) -> dict[str, float]:
+    """Held-out figures of the stage's start, measured once."""
+    kept = folder / "before.json"
+    if kept.exists():
+        found: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))
+        return found
+    before = trainer.evaluate()
+    write_json(kept, before)
+    return before
+
+
+def _result(name: str, folder: Path, start: str, trainer: TreeTraining, before: dict[str, float]) -> StageResult:
+    """The best checkpoint, or the start itself when nothing was better."""
+    measured = {
+        int(entry["step"]): {key: value for key, value in entry.items() if key.startswith("eval_")}
+        for entry in trainer.state.log_history
+        if "eval_reward" in entry
+    }
+    best = max(measured, key=lambda step: measured[step]["eval_reward"], default=0)
+    if best == 0 or measured[best]["eval_reward"] < before["eval_reward"]:
+        return StageResult(name=name, model=start, best_step=0, before=before, after=before)
+    checkpoint = str(folder / f"checkpoint-{best}")
+    return StageResult(name=name, model=checkpoint, best_step=best, before=before, after=measured[best])
+
+
+def _trainer(name: str, folder: Path, loaded: LoadedModel, data: StageData, settings: RunSettings) -> TreeTraining:
+    stage = settings.sft if name == "sft" else settings.srl
+    order = StepOrder(
+        target_counts=tuple(len(trunk.targets) for trunk in data.train),
+        cap=stage.steps_per_trunk,
+        seed=settings.seed,
+    )
+    training = TrainingData(
+        trunks=data.train,
+        order=order,
+        heldout=Heldout(trunks=data.heldout, scorer=data.scorer, chat=loaded.chat),
+        sampler=DecoderSampler(chat=loaded.chat, settings=settings.rollout),
+        chat=loaded.chat,
+        tree=settings.tree,
+    )
+    samples = SamplesFile(folder / "samples.jsonl", data.scorer)
+    trainer: TreeTraining
+    if isinstance(stage, SftSettings):
+        arguments = TrainingArguments(**_arguments(stage, folder, order, settings))
+        trainer = SftTrainer(model=loaded.model, args=arguments, data=training, settings=stage, keep_samples=samples)
+    else:
+        config = GRPOConfig(
+            **_arguments(stage, folder, order, settings),
+            per_device_train_batch_size=stage.replies,
+            num_generations=stage.replies,
+            beta=stage.kl,
+            temperature=settings.rollout.temperature,
+            max_completion_length=settings.rollout.max_reply_tokens,
+        )
+        trainer = SrlTrainer(
+            model=loaded.model,
+            args=config,
+            data=training,
+            scorer=data.scorer,
+            settings=stage,
+            keep_samples=samples,
+        )
+    for callback in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(callback)
+    metrics = MetricsFile(folder / "metrics.jsonl", samples.path)
+    for added in (CompleteCheckpoints(), metrics, Progress(name)):
+        trainer.add_callback(added)
+    return trainer
+
+
+def _arguments(
+    stage: SftSettings | SrlSettings, folder: Path, order: StepOrder, settings: RunSettings
+) -> dict[str, Any]:
+    """Arguments of transformers' TrainingArguments that both methods share."""
+    steps = stage.max_steps or max(1, math.ceil(stage.epochs * order.size / stage.batch))
+    every = min(stage.evaluate_every, steps)
+    return {
+        "output_dir": str(folder),
+        "logging_dir": str(folder / "tensorboard"),
+        "max_steps": steps,
+        "learning_rate": stage.learning_rate,
+        "lr_scheduler_type": stage.schedule,
+        "warmup_steps": int(stage.warmup * steps),
+        "weight_decay": stage.weight_decay,
+        "max_grad_norm": stage.max_grad_norm,
+        "gradient_accumulation_steps": 1,
+        "gradient_checkpointing": settings.model.gradient_checkpointing,
+        "bf16": settings.model.precision == "mixed",
+        "logging_steps": 1,
+        "eval_strategy": "steps",
+        "eval_steps": every,
+        "save_strategy": "steps",
+        "save_steps": every,
+        "save_total_limit": stage.keep_checkpoints,
+        "metric_for_best_model": "eval_reward",
+        "greater_is_better": True,
+        "ignore_data_skip": True,
+        "remove_unused_columns": False,
+        "report_to": list(settings.report_to),
+        "seed": settings.seed,
+        "disable_tqdm": True,
+    }
