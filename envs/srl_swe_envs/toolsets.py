@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from .actions import Action, Create, Insert, Json, OtherCall, Replace, Shell, Submit, Undo, View
 from .errors import ConfigError, MalformedReply
@@ -37,6 +37,10 @@ class Spelling:
     optional: frozenset[str] = frozenset()
     """Arguments that may be missing; the field's default (or "") is used then."""
     ignored: frozenset[str] = frozenset()
+    defaults: Mapping[str, Json] = field(default_factory=dict)
+    """Arguments that may be spelled out with the value they have anyway; any other value is another action."""
+    command_form: Literal["text", "bash_lc", "keystrokes"] = "text"
+    """How a command is written: as it is, as `["bash", "-lc", command]`, or as keys typed at a terminal, with Enter."""
 
     def matches(self, call: ToolCall) -> bool:
         """Whether tool name and constant arguments are this spelling's."""
@@ -44,17 +48,27 @@ class Spelling:
 
     def action(self, call: ToolCall) -> Action:
         """The action of a matching call; raises MalformedReply(bad_arguments)."""
-        given = {k: v for k, v in call.arguments.items() if v is not None and k not in self.constants}
+        given = {
+            k: v
+            for k, v in call.arguments.items()
+            if v is not None and k not in self.constants and not self._is_default(k, v)
+        }
         unknown = given.keys() - self.fields.keys() - self.ignored
         missing = self.fields.keys() - given.keys() - self.optional
         if unknown or missing:
             what = ", ".join([f"unknown {n}" for n in sorted(unknown)] + [f"missing {n}" for n in sorted(missing)])
             raise MalformedReply("bad_arguments", f"{self.tool}: {what}")
-        values = {name: _value(name, given[arg]) for arg, name in self.fields.items() if arg in given}
+        values = {
+            name: _value(name, given[arg], self.command_form) for arg, name in self.fields.items() if arg in given
+        }
         if self.kind is Replace:
             values.setdefault("new", "")
         action: Action = self.kind(**values)
         return action
+
+    def _is_default(self, argument: str, value: Json) -> bool:
+        """Whether an argument says what would hold without it; XML carries truth values as text."""
+        return argument in self.defaults and str(value).lower() == str(self.defaults[argument]).lower()
 
     def call(self, action: Action) -> ToolCall:
         """The call of an action of this spelling's kind."""
@@ -63,6 +77,8 @@ class Spelling:
             value = getattr(action, name)
             if value is None or (name == "message" and value == ""):
                 continue
+            if name == "command":
+                value = _written_command(value, self.command_form)
             arguments[argument] = list(value) if isinstance(value, tuple) else value
         return ToolCall(name=self.tool, arguments=arguments)
 
@@ -106,8 +122,10 @@ class Toolset:
             return OtherCall(tool=call.name, arguments={k: v for k, v in call.arguments.items() if v is not None})
 
 
-def _value(name: str, value: Json) -> object:
+def _value(name: str, value: Json, command_form: str) -> object:
     """An argument's value as its field wants it; XML carries numbers and ranges as text."""
+    if name == "command":
+        return _command(value, command_form)
     if name == "lines":
         return _range(value)
     if name == "after_line":
@@ -121,6 +139,26 @@ def _value(name: str, value: Json) -> object:
     return value
 
 
+def _command(value: Json, form: str) -> str:
+    if form == "bash_lc":
+        if isinstance(value, list) and len(value) == 3 and value[:2] == ["bash", "-lc"] and isinstance(value[2], str):
+            return value[2]
+        raise MalformedReply("bad_arguments", 'a command ["bash", "-lc", text] is expected')
+    if not isinstance(value, str):
+        raise MalformedReply("bad_arguments", f"command: text is expected, not {type(value).__name__}")
+    if form == "keystrokes":
+        if not value.endswith("\n"):
+            raise MalformedReply("bad_arguments", "keystrokes that end in Enter are expected")
+        return value[:-1]
+    return value
+
+
+def _written_command(command: str, form: str) -> Json:
+    if form == "bash_lc":
+        return ["bash", "-lc", command]
+    return command + "\n" if form == "keystrokes" else command
+
+
 def _range(value: Json) -> tuple[int, int]:
     if isinstance(value, str):
         try:
@@ -132,7 +170,7 @@ def _range(value: Json) -> tuple[int, int]:
     raise MalformedReply("bad_arguments", f"a range [first, last] is expected, not {value!r}")
 
 
-def _editor(tool: str, ignored: frozenset[str] = frozenset()) -> tuple[Spelling, ...]:
+def editor(tool: str, ignored: frozenset[str] = frozenset()) -> tuple[Spelling, ...]:
     """Spellings of the common `str_replace_editor` (SWE-agent, OpenHands, Anthropic's text editor)."""
 
     def command(kind: type[Any], name: str, fields: dict[str, str], optional: frozenset[str]) -> Spelling:
@@ -160,50 +198,18 @@ def _editor(tool: str, ignored: frozenset[str] = frozenset()) -> tuple[Spelling,
     )
 
 
-def _shell(tool: str, ignored: frozenset[str] = frozenset()) -> Spelling:
-    return Spelling(kind=Shell, tool=tool, fields={"command": "command"}, ignored=ignored)
+def shell(tool: str, ignored: frozenset[str] = frozenset(), defaults: Mapping[str, Json] | None = None) -> Spelling:
+    """The spelling of a shell tool whose one argument that matters is `command`."""
+    return Spelling(
+        kind=Shell, tool=tool, fields={"command": "command"}, ignored=ignored, defaults=dict(defaults or {})
+    )
 
 
 SWE_AGENT = Toolset(
     name="swe_agent",
-    spellings=(_shell("bash"), *_editor("str_replace_editor"), Spelling(kind=Submit, tool="submit")),
+    spellings=(shell("bash"), *editor("str_replace_editor"), Spelling(kind=Submit, tool="submit")),
 )
 """SWE-agent 1.x and SWE-smith (upstream `config/default.yaml`)."""
 
-MINI_SWE_AGENT = Toolset(name="mini_swe_agent", spellings=(_shell("bash"),))
+MINI_SWE_AGENT = Toolset(name="mini_swe_agent", spellings=(shell("bash"),))
 """mini-swe-agent: one shell (upstream `minisweagent/models/utils/actions_toolcall.py`)."""
-
-_RISK = frozenset({"security_risk"})
-OPENHANDS = Toolset(
-    name="openhands",
-    spellings=(
-        _shell("execute_bash", _RISK | {"timeout"}),
-        *_editor("str_replace_editor", _RISK),
-        Spelling(
-            kind=Submit,
-            tool="finish",
-            fields={"message": "message"},
-            optional=frozenset({"message"}),
-            ignored=_RISK | {"task_completed"},
-        ),
-    ),
-)
-"""OpenHands' CodeActAgent (upstream `openhands/agenthub/codeact_agent/tools`)."""
-
-_CLAUDE_NOISE = frozenset({"description", "timeout"})
-CLAUDE_CODE = Toolset(
-    name="claude_code",
-    spellings=(
-        _shell("Bash", _CLAUDE_NOISE),
-        Spelling(kind=View, tool="Read", fields={"file_path": "path"}),
-        Spelling(kind=Create, tool="Write", fields={"file_path": "path", "content": "text"}),
-        Spelling(
-            kind=Replace,
-            tool="Edit",
-            fields={"file_path": "path", "old_string": "old", "new_string": "new"},
-        ),
-    ),
-)
-"""Claude Code's file and shell tools; reads with an offset and `replace_all` edits stay OtherCalls."""
-
-TOOLSETS = {toolset.name: toolset for toolset in (SWE_AGENT, MINI_SWE_AGENT, OPENHANDS, CLAUDE_CODE)}

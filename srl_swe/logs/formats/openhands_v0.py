@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from srl_swe_envs.actions import Action, OtherCall, Shell, Submit
-from srl_swe_envs.toolsets import OPENHANDS
+from srl_swe_envs.recorded_toolsets import OPENHANDS
 from srl_swe_envs.trajectories import Outcome
 
 from ..messages import call_of, text_of
