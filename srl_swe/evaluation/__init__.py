@@ -1,1 +1,1 @@
-"""Verified evaluation: tasks x policy x protocol, graded in fresh containers, ending in a report that can be trusted."""
+"""Verified evaluation: tasks x policy x protocol, graded in fresh containers, ending in a report to be trusted."""

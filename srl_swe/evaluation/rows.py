@@ -136,7 +136,7 @@ def _records(path: Path) -> Iterable[tuple[str, Any]]:
 
 def _parquet(path: Path) -> Iterable[tuple[str, Any]]:
     try:
-        from pyarrow import parquet
+        from pyarrow import parquet  # type: ignore[import-untyped]
     except ImportError as error:
         raise ConfigError(f"{path}: reading Parquet needs pyarrow: pip install pyarrow, or give JSON Lines") from error
     try:
