@@ -64,22 +64,16 @@ def _reap_engine(problems: list[str]) -> tuple[tuple[str, ...], tuple[str, ...],
         problems.append(str(error))
         return (), (), (), 0
     api = client.api
-    labelled = {"label": LABEL_OWNER}
     try:
         # Containers first: an image or a volume in use can't be removed.
-        containers = api.containers(all=True, filters=labelled)
+        containers = api.containers(all=True, filters={"label": LABEL_OWNER})
         removed_containers, kept = _remove_leased(
             ((c["Id"], c.get("Labels")) for c in containers),
             lambda name: api.remove_container(name, force=True, v=True),
             problems,
         )
-        images = api.images(filters=labelled)
-        removed_images, kept_images = _remove_leased(
-            ((i["Id"], i.get("Labels")) for i in images),
-            lambda name: api.remove_image(name, force=True),
-            problems,
-        )
-        volumes = api.volumes(filters=labelled).get("Volumes") or []
+        removed_images, kept_images = _remove_images(api, problems)
+        volumes = api.volumes(filters={"label": LABEL_OWNER}).get("Volumes") or []
         removed_volumes, kept_volumes = _remove_leased(
             ((v["Name"], v.get("Labels")) for v in volumes),
             lambda name: api.remove_volume(name, force=True),
@@ -88,6 +82,23 @@ def _reap_engine(problems: list[str]) -> tuple[tuple[str, ...], tuple[str, ...],
     finally:
         client.close()
     return removed_containers, removed_images, removed_volumes, kept + kept_images + kept_volumes
+
+
+def _remove_images(api: Any, problems: list[str]) -> tuple[tuple[str, ...], int]:
+    """Snapshots of snapshots first: an image with children stays until they are gone."""
+    removed: tuple[str, ...] = ()
+    while True:
+        resisting: list[str] = []
+        images = api.images(all=True, filters={"label": LABEL_OWNER})
+        gone, kept = _remove_leased(
+            ((image["Id"], image.get("Labels")) for image in images),
+            lambda name: api.remove_image(name, force=True, noprune=True),
+            resisting,
+        )
+        removed += gone
+        if not gone or not resisting:
+            problems.extend(resisting)
+            return removed, kept
 
 
 def _remove_leased(

@@ -78,7 +78,8 @@ def remove_image(image: str) -> None:
     import docker.errors
 
     with engine_errors(f"removing image {image[:19]}"), contextlib.suppress(docker.errors.NotFound):
-        thread_client().api.remove_image(image, force=True)
+        # By default the engine removes unnamed parents too, which may be the image that others start from.
+        thread_client().api.remove_image(image, force=True, noprune=True)
 
 
 def _create(arguments: dict[str, Any]) -> str:
