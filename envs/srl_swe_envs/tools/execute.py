@@ -28,7 +28,7 @@ class Tools:
 
     @classmethod
     def on(cls, workspace: Workspace, *, workdir: str = "/", timeout_s: float = 60.0) -> Tools:
-        """Tools for a workspace whose task lies in `workdir`."""
+        """Tools for a workspace whose repository lies in `workdir`."""
         return cls(workspace, Editor(WorkspaceFiles(workspace), workdir=workdir), timeout_s)
 
     def execute(self, action: Action) -> Observation:

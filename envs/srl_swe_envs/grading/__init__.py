@@ -1,0 +1,1 @@
+"""Grading: the parts of `outcome.py` that keep a patch away from the verdict on it."""
