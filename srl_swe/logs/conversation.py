@@ -31,9 +31,7 @@ class Rules:
     to_action: Callable[[Action], Action] = lambda action: action
     """Last word on an action, e.g. that a certain shell command is the submission."""
     rejections: re.Pattern[str] | None = None
-    """User messages saying that the reply before was not accepted."""
-    rejected_reply_is_kept: bool = True
-    """Whether the log keeps the reply that such a message rejects."""
+    """User messages saying that a reply was not accepted; not every log keeps the reply."""
     fake_user: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     """User messages that no user wrote, by the reason they are dropped for."""
     demonstration: re.Pattern[str] | None = None
@@ -42,11 +40,14 @@ class Rules:
 
 def read_conversation(messages: Sequence[Message], rules: Rules, builder: TurnBuilder) -> None:
     """Give every message to the builder, once."""
-    for message in messages:
+    for message, following in zip(messages, [*messages[1:], None], strict=True):
         if message.role in ("system", "developer"):
             builder.note("system prompt")
         elif message.role in ("assistant", "ai", "model", "gpt"):
-            _read_reply(message, rules, builder)
+            if following is not None and _is_rejection(following, rules):
+                builder.drop("format-error retry", max(1, len(message.calls)))
+            else:
+                _read_reply(message, rules, builder)
         elif message.role in ("tool", "function"):
             _observe(message, builder)
         elif message.role == "exit":
@@ -71,21 +72,23 @@ def _read_reply(message: Message, rules: Rules, builder: TurnBuilder) -> None:
     try:
         thought, action = rules.read_text(message.text)
     except MalformedReply as error:
-        rejected = rules.rejections is not None and rules.rejected_reply_is_kept
-        silent = "reply without an action" if error.reason == "no_action" else f"malformed reply: {error.reason}"
-        builder.drop("format-error retry" if rejected else silent)
+        builder.drop("reply without an action" if error.reason == "no_action" else f"malformed reply: {error.reason}")
         return
     builder.reply(joined_thought(message.reasoning, thought), [(rules.to_action(action), None)])
+
+
+def _is_rejection(message: Message, rules: Rules) -> bool:
+    return message.role == "user" and rules.rejections is not None and bool(rules.rejections.search(message.text))
 
 
 def _read_user(message: Message, rules: Rules, builder: TurnBuilder) -> None:
     text = message.text
     if rules.demonstration is not None and rules.demonstration.search(text):
         builder.drop("demonstration")
-    elif rules.rejections is not None and rules.rejections.search(text):
-        if rules.rejected_reply_is_kept and builder.awaits_observation():
-            builder.drop_last_reply("format-error retry")
+    elif _is_rejection(message, rules):
         builder.drop("format-error message")
+    elif text.startswith("diff --git ") and builder.has_submitted():
+        builder.drop("exit pseudo-step")
     elif reason := next((name for name, pattern in rules.fake_user.items() if pattern.search(text)), ""):
         builder.drop(reason)
     elif not builder.has_turns():

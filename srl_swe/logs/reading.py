@@ -81,6 +81,8 @@ class LogFormat:
     parts: Literal["record", "file", "folder"] = "record"
     conversation: Callable[[Any], str] | None = None
     """For `folder`: which conversation a part belongs to."""
+    supersedes: Callable[[Any, Any], bool] | None = None
+    """For `record`: whether the record after an earlier one holds all of it."""
 
 
 Records: TypeAlias = Sequence[dict[str, Any]]

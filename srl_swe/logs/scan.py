@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .files import folders_of
 from .formats import FORMATS
-from .reading import Event, LogFormat, Origin, Problem, Skipped
+from .reading import Event, LogFormat, Origin, Problem, Reading, Skipped
 from .records import Record, read_records
 
 _PROBE = 32
@@ -85,23 +86,55 @@ def _scan_rows(path: Path, records: Iterator[Record]) -> Iterator[Event]:
     """A file whose values are trajectories, task rows, reports or anything else."""
     found, broken, unknown = 0, 0, 0
     first_unknown: Record | None = None
+    held: _Held | None = None
     for record in records:
         origin = Origin(path=str(path), line=record.line)
+        known = None if record.error else format_of(record.value)
+        if held is not None and held.known is known and held.is_superseded_by(record.value):
+            held = _Held(held.known, record.value, origin, held.earlier + 1)
+            found += 1
+            continue
+        if held is not None:
+            yield from held.read()
+            held = None
         if record.error:
             broken += 1
             if not (record.line == 1 and record.shape == "document" and "begins neither" in record.error):
                 yield Problem(origin=origin, reason=record.error)
-        elif (known := format_of(record.value)) is not None:
+        elif known is not None:
             found += 1
-            yield from _read(known, record.value, origin)
+            held = _Held(known, record.value, origin)
         else:
             unknown += 1
             first_unknown = first_unknown or record
+    if held is not None:
+        yield from held.read()
     if unknown and found and first_unknown is not None:
         where = Origin(path=str(path), line=first_unknown.line)
         yield Problem(origin=where, reason=f"{unknown} records of no known format, the first in this line")
     elif not found:
         yield Skipped(path=str(path), reason=_nature(first_unknown, unknown, broken))
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A record that is read once it is known that the next one does not hold all of it."""
+
+    known: LogFormat
+    value: Any
+    origin: Origin
+    earlier: int = 0
+    """How many records before it were superseded."""
+
+    def is_superseded_by(self, value: Any) -> bool:
+        return self.known.supersedes is not None and self.known.supersedes(self.value, value)
+
+    def read(self) -> Iterator[Event]:
+        for event in _read(self.known, self.value, self.origin):
+            if isinstance(event, Reading) and self.earlier:
+                dropped = {**event.dropped, "earlier episode of the same run": self.earlier}
+                event = replace(event, seen=event.seen + self.earlier, dropped=dropped)
+            yield event
 
 
 def _nature(record: Record | None, count: int, broken: int) -> str:

@@ -22,6 +22,8 @@ _ISSUE_PATTERNS = tuple(
         r"<issue>\s*(.*?)\s*</issue>",
     )
 )
+_EXAMPLE = re.compile(r".*-+ END OF EXAMPLE -+\s*", re.DOTALL)
+_NEW_TASK = re.compile(r"-+ NEW TASK DESCRIPTION -+\s*(.*?)\s*-+ END OF NEW TASK DESCRIPTION -+", re.DOTALL)
 _WORKDIR = re.compile(r"<uploaded_files>\s*(\S+)\s*</uploaded_files>")
 _SWE_BENCH_ID = re.compile(r"\A([A-Za-z0-9][\w.-]*?)__([\w.-]+)-(\d+)(?:_\d+)?\Z")
 _SWE_SMITH_ID = re.compile(r"\A([A-Za-z0-9][\w.-]*?)__([\w.-]+)\.[0-9a-f]{8}\.\S+\Z")
@@ -29,10 +31,23 @@ _SWE_SMITH_ID = re.compile(r"\A([A-Za-z0-9][\w.-]*?)__([\w.-]+)\.[0-9a-f]{8}\.\S
 
 def problem_of(prompt: str) -> str:
     """The issue text inside a prompt, or the whole prompt where it has no known marks."""
+    prompt = without_example(prompt)
     for pattern in _ISSUE_PATTERNS:
         if match := pattern.search(prompt):
             return match[1]
     return prompt.strip()
+
+
+def without_example(prompt: str) -> str:
+    """The prompt without the worked example that OpenHands puts before the task for models without tool calls."""
+    prompt = _EXAMPLE.sub("", prompt, count=1)
+    task = _NEW_TASK.search(prompt)
+    return task[1] if task else prompt
+
+
+def without_run_number(instance_id: str) -> str:
+    """`owner__name-12_3` as `owner__name-12`: data sets with several runs of a task number them."""
+    return re.sub(r"(-\d+)_\d+\Z", r"\1", instance_id)
 
 
 def first_user_text(messages: Sequence[Message]) -> str:

@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from srl_swe_envs.actions import Action, Submit
 from srl_swe_envs.tasks import Task
@@ -25,6 +25,8 @@ class _Draft:
     action: Action
     call_id: str | None
     observation: Observation | None = None
+    answer_is_record: bool = False
+    """Whether the observation was a record of its own in the log."""
 
 
 class TurnBuilder:
@@ -54,16 +56,27 @@ class TurnBuilder:
             self._drafts.append(_Draft(self._replies, plain_thought(thought), action, call_id))
 
     def observe(
-        self, text: str, *, call_id: str | None = None, exit_code: int | None = None, elided_chars: int = 0
-    ) -> bool:
-        """What came back: for the call of that id, or else for the oldest unanswered action of the last reply."""
-        draft = self._awaiting(call_id)
+        self,
+        text: str,
+        *,
+        call_id: str | None = None,
+        exit_code: int | None = None,
+        elided_chars: int = 0,
+        of_all: bool = False,
+        own_record: bool = True,
+    ) -> None:
+        """What came back: for the call of that id, or else for the oldest unanswered action of the last reply.
+
+        `of_all` says that it is the one answer to all actions of the last reply; it goes to the last of them.
+        `own_record=False` says that it lies inside the reply's record, so that it is not counted.
+        """
+        draft = self._drafts[-1] if of_all and self._drafts else self._awaiting(call_id)
         if draft is None:
-            self.drop("observation without an action")
-            return False
+            self.drop("observation without an action", own_record)
+            return
         draft.observation = Observation(text=text, exit_code=exit_code, elided_chars=elided_chars)
-        self.note("observation")
-        return True
+        draft.answer_is_record = own_record
+        self.note("observation", own_record)
 
     def awaits_observation(self) -> bool:
         """Whether the last reply has an action that nothing has answered yet."""
@@ -73,11 +86,9 @@ class TurnBuilder:
         """Whether a reply with an action has been seen."""
         return bool(self._drafts)
 
-    def drop_last_reply(self, reason: str) -> None:
-        """Take back the last reply, with what it was answered."""
-        if self._drafts:
-            last = self._drafts[-1].reply
-            self._take_out([draft for draft in self._drafts if draft.reply == last], reason)
+    def has_submitted(self) -> bool:
+        """Whether the last action is a submission that nothing has answered."""
+        return bool(self._drafts) and isinstance(self._drafts[-1].action, Submit) and not self._drafts[-1].observation
 
     def keep_last_submit(self) -> None:
         """Drop all submissions but the last: harnesses that review on submit ask for it twice."""
@@ -95,10 +106,15 @@ class TurnBuilder:
         outcome: Outcome = "unknown",
         model: str = "",
     ) -> Reading:
-        """The trajectory; without an id of its own it gets the task's id and a digest of its turns."""
+        """The trajectory; without an id of its own it gets the task's id and a digest of its turns.
+
+        A task without an id gets the source's name and a digest of its problem, so that runs of one task go together.
+        """
         turns = tuple(self._turns())
+        if not task.id:
+            task = replace(task, id=f"{source}-{_digest_of(task.problem)}")
         trajectory = Trajectory(
-            id=trajectory_id or f"{task.id or source}.{_digest(turns)}",
+            id=trajectory_id or f"{task.id}.{_digest(turns)}",
             task=task,
             turns=turns,
             source=source,
@@ -109,8 +125,8 @@ class TurnBuilder:
             trajectory=trajectory,
             origin=origin,
             seen=seen,
-            context=dict(self.context),
-            dropped=dict(self.dropped),
+            context={name: count for name, count in self.context.items() if count},
+            dropped={reason: count for reason, count in self.dropped.items() if count},
         )
 
     def _awaiting(self, call_id: str | None) -> _Draft | None:
@@ -128,7 +144,7 @@ class TurnBuilder:
         for draft in drafts:
             self._drafts.remove(draft)
             self.drop(reason)
-            if draft.observation is not None:
+            if draft.answer_is_record:
                 self.context["observation"] -= 1
                 self.drop(reason)
 
@@ -162,4 +178,8 @@ def joined_thought(*parts: str | None) -> str:
 
 def _digest(turns: Sequence[Turn]) -> str:
     lines = [json.dumps([turn.thought, action_to_json(turn.action)], sort_keys=True) for turn in turns]
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return _digest_of("\n".join(lines))
+
+
+def _digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

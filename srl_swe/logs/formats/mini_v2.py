@@ -27,7 +27,6 @@ _RULES = Rules(
     read_text=read_fence,
     to_action=submission,
     rejections=REJECTION,
-    rejected_reply_is_kept=False,
 )
 
 

@@ -126,8 +126,7 @@ def _read_observation(event: Mapping[str, Any], keys: Mapping[Any, str], builder
             builder.drop("error without an action")
             return
         builder.reply(_response_text(event), [(call, key)])
-        builder.observe(text, call_id=key)
-        builder.context["observation"] -= 1  # the error event stands for the call and its answer
+        builder.observe(text, call_id=key, own_record=False)
         return
     builder.observe(text, call_id=key, exit_code=code)
 

@@ -113,8 +113,7 @@ def _read_step(step: Mapping[str, Any], queue: deque[tuple[dict[str, Any], Messa
         response = Message(role="assistant", text=step.get("response") or "")
         _add_reply(builder, response, action, step.get("thought"))
         if step.get("observation"):
-            builder.observe(step["observation"])
-            builder.context["observation"] -= 1  # part of the step's own record
+            builder.observe(step["observation"], own_record=False)
         return False
     queue.popleft()
     _add_reply(builder, recorded[1], action, step.get("thought"))
