@@ -48,7 +48,7 @@ def compile_kernel(sources: Path, folder: Path) -> Path | None:
     extension = Extension(
         "_gestalt",
         sources=[str(sources / "_gestalt.c"), *map(str, sorted((sources / "kernel").glob("*.c")))],
-        depends=[str(sources / "kernel" / "matching.h")],
+        depends=[str(header) for header in (sources / "kernel").glob("*.h")],
         define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
         py_limited_api=STABLE_ABI,
         optional=True,  # a failure of the compiler is a warning

@@ -5,23 +5,10 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "kernel/matching.h"
+#include "kernel/batch.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#ifndef _WIN32
-#include <pthread.h>
-#define HAVE_THREADS 1
-#endif
-
-#define MAX_THREADS 256
-
-typedef struct {
-    uint32_t *elements;
-    int32_t count;
-    int owned; /* whether this one frees the elements */
-} Sequence;
 
 static int check_length(Py_ssize_t count)
 {
@@ -77,100 +64,6 @@ static int read_sequence(PyObject *object, Sequence *out)
     return PyUnicode_Check(object) ? read_text(object, out) : read_ids(object, out);
 }
 
-static double ratio_of(const Pair *pair)
-{
-    int64_t total = (int64_t)pair->na + pair->nb;
-    return total ? 2.0 * (double)pair->matched / (double)total : 1.0;
-}
-
-static Pair pair_of(Workspace *ws, const Sequence *a, const Sequence *b, int autojunk)
-{
-    return (Pair){.ws = ws, .a = a->elements, .na = a->count, .b = b->elements, .nb = b->count, .autojunk = autojunk};
-}
-
-/* One batch, shared by its threads; `next` and `failed` are guarded by the lock. */
-typedef struct {
-    Sequence *a, *b;
-    double *ratios;
-    Py_ssize_t *order; /* longest pair first, so that no thread is left with it at the end */
-    Py_ssize_t count, next;
-    int autojunk, failed;
-    long long bits_limit;
-#ifdef HAVE_THREADS
-    pthread_mutex_t lock;
-#endif
-} Batch;
-
-static Py_ssize_t next_pair(Batch *batch, int failed)
-{
-#ifdef HAVE_THREADS
-    pthread_mutex_lock(&batch->lock);
-#endif
-    batch->failed |= failed;
-    Py_ssize_t next = batch->failed || batch->next == batch->count ? -1 : batch->order[batch->next++];
-#ifdef HAVE_THREADS
-    pthread_mutex_unlock(&batch->lock);
-#endif
-    return next;
-}
-
-static void *work(void *shared)
-{
-    Batch *batch = shared;
-    Workspace *ws = gestalt_workspace_new();
-    int failed = !ws;
-    for (Py_ssize_t k; (k = next_pair(batch, failed)) >= 0;) {
-        Pair pair = pair_of(ws, &batch->a[k], &batch->b[k], batch->autojunk);
-        failed = gestalt_match(&pair, batch->bits_limit) != 0;
-        batch->ratios[k] = ratio_of(&pair);
-    }
-    gestalt_workspace_free(ws);
-    return NULL;
-}
-
-static void run_batch(Batch *batch, long num_threads)
-{
-#ifdef HAVE_THREADS
-    pthread_t threads[MAX_THREADS];
-    int started = 0;
-    pthread_mutex_init(&batch->lock, NULL);
-    while (started < MAX_THREADS && started + 1 < num_threads && started + 1 < batch->count &&
-           !pthread_create(&threads[started], NULL, work, batch))
-        started++; /* a thread that cannot be had only costs time */
-    work(batch);
-    while (started)
-        pthread_join(threads[--started], NULL);
-    pthread_mutex_destroy(&batch->lock);
-#else
-    (void)num_threads;
-    work(batch);
-#endif
-}
-
-typedef struct { int64_t length; Py_ssize_t index; } Ranked;
-
-static int longest_first(const void *left, const void *right)
-{
-    const Ranked *x = left, *y = right;
-    if (x->length != y->length)
-        return x->length > y->length ? -1 : 1;
-    return x->index < y->index ? -1 : 1;
-}
-
-static int rank_pairs(Batch *batch)
-{
-    Ranked *ranked = malloc((size_t)batch->count * sizeof *ranked + 1);
-    if (!ranked)
-        return -1;
-    for (Py_ssize_t k = 0; k < batch->count; k++)
-        ranked[k] = (Ranked){(int64_t)batch->a[k].count + batch->b[k].count, k};
-    qsort(ranked, (size_t)batch->count, sizeof *ranked, longest_first);
-    for (Py_ssize_t k = 0; k < batch->count; k++)
-        batch->order[k] = ranked[k].index;
-    free(ranked);
-    return 0;
-}
-
 /* Reads a tuple of sequences; one that is the same object as its predecessor is read once. */
 static int read_sequences(PyObject *tuple, Py_ssize_t count, Sequence *out)
 {
@@ -196,26 +89,28 @@ static void free_sequences(Sequence *sequences, Py_ssize_t count)
     free(sequences);
 }
 
-static int score_batch(Batch *batch, PyObject *actions, PyObject *experts, long num_threads)
+static int score_pairs(PyObject *actions, PyObject *experts, const Py_buffer *out, int autojunk, long num_threads,
+                       long long bits_limit)
 {
-    size_t count = (size_t)batch->count;
-    batch->a = calloc(count + 1, sizeof *batch->a);
-    batch->b = calloc(count + 1, sizeof *batch->b);
-    batch->order = calloc(count + 1, sizeof *batch->order);
-    if (!batch->a || !batch->b || !batch->order) {
-        PyErr_NoMemory();
+    Py_ssize_t count = PyTuple_Size(actions);
+    if (PyTuple_Size(experts) != count || out->len != count * (Py_ssize_t)sizeof(double)) {
+        PyErr_SetString(PyExc_ValueError, "actions, experts and the array of doubles differ in length");
         return -1;
     }
-    if (read_sequences(actions, batch->count, batch->a) || read_sequences(experts, batch->count, batch->b))
-        return -1;
-    Py_BEGIN_ALLOW_THREADS
-    batch->failed = rank_pairs(batch);
-    if (!batch->failed)
-        run_batch(batch, num_threads);
-    Py_END_ALLOW_THREADS
-    if (batch->failed)
+    Sequence *a = calloc((size_t)count + 1, sizeof *a), *b = calloc((size_t)count + 1, sizeof *b);
+    int status = -1;
+    if (!a || !b) {
         PyErr_NoMemory();
-    return batch->failed ? -1 : 0;
+    } else if (!read_sequences(actions, count, a) && !read_sequences(experts, count, b)) {
+        Py_BEGIN_ALLOW_THREADS
+        status = gestalt_ratios(a, b, out->buf, (size_t)count, autojunk, bits_limit, num_threads);
+        Py_END_ALLOW_THREADS
+        if (status)
+            PyErr_NoMemory();
+    }
+    free_sequences(a, count);
+    free_sequences(b, count);
+    return status;
 }
 
 static PyObject *py_ratios(PyObject *module, PyObject *args)
@@ -223,25 +118,14 @@ static PyObject *py_ratios(PyObject *module, PyObject *args)
     PyObject *actions, *experts, *out;
     int autojunk;
     long num_threads;
-    Batch batch = {.bits_limit = GESTALT_BITS_LIMIT};
+    long long bits_limit = GESTALT_BITS_LIMIT;
+    Py_buffer view;
     (void)module;
     if (!PyArg_ParseTuple(args, "O!O!Opl|L:ratios", &PyTuple_Type, &actions, &PyTuple_Type, &experts, &out, &autojunk,
-                          &num_threads, &batch.bits_limit))
+                          &num_threads, &bits_limit) ||
+        PyObject_GetBuffer(out, &view, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE))
         return NULL;
-    Py_buffer view;
-    if (PyObject_GetBuffer(out, &view, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE))
-        return NULL;
-    batch.count = PyTuple_Size(actions);
-    batch.autojunk = autojunk;
-    batch.ratios = view.buf;
-    int status = -1;
-    if (PyTuple_Size(experts) != batch.count || view.len != batch.count * (Py_ssize_t)sizeof(double))
-        PyErr_SetString(PyExc_ValueError, "actions, experts and the array of doubles differ in length");
-    else
-        status = score_batch(&batch, actions, experts, num_threads);
-    free_sequences(batch.a, batch.count);
-    free_sequences(batch.b, batch.count);
-    free(batch.order);
+    int status = score_pairs(actions, experts, &view, autojunk, num_threads, bits_limit);
     PyBuffer_Release(&view);
     if (status)
         return NULL;
@@ -261,7 +145,7 @@ static int match_one(PyObject *action, PyObject *expert, int autojunk, long long
         if (want_blocks)
             blocks = malloc(((size_t)(a.count < b.count ? a.count : b.count) + 1) * sizeof *blocks);
         if (ws && (blocks || !want_blocks)) {
-            *pair = pair_of(ws, &a, &b, autojunk);
+            *pair = gestalt_pair(ws, &a, &b, autojunk);
             pair->blocks = blocks;
             status = gestalt_match(pair, bits_limit);
         }
@@ -287,7 +171,7 @@ static PyObject *py_ratio(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOp|L:ratio", &action, &expert, &autojunk, &bits_limit) ||
         match_one(action, expert, autojunk, bits_limit, 0, &pair))
         return NULL;
-    return PyFloat_FromDouble(ratio_of(&pair));
+    return PyFloat_FromDouble(gestalt_ratio(&pair));
 }
 
 static PyObject *py_blocks(PyObject *module, PyObject *args)

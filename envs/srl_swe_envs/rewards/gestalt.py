@@ -16,7 +16,7 @@ Block = tuple[int, int, int]
 """Start in a, start in b, size."""
 Piece = tuple[int, int, int, int]
 """Range of a and range of b that are still unmatched: alo, ahi, blo, bhi."""
-_BIT_SET_ELEMENTS = 3_000
+_BIT_SET_ELEMENTS = 2_000
 """Elements of b in a piece up to which bit sets are faster than names."""
 
 
@@ -54,7 +54,7 @@ def _blocks(a: Sequence[Hashable], b: Sequence[Hashable], autojunk: bool, bit_se
         yield 0, 0, len(a)
         return
     a_ids, b_ids = _ids(a, b, autojunk)
-    masks, names = _masks(b_ids, len(b)), _Names(a_ids, b_ids)
+    names = _Names(a_ids, b_ids)
     pieces = [((0, len(a), 0, len(b)), min(len(a), len(b)))]
     while pieces:
         piece, limit = pieces.pop()
@@ -62,7 +62,7 @@ def _blocks(a: Sequence[Hashable], b: Sequence[Hashable], autojunk: bool, bit_se
         if alo == ahi or blo == bhi:
             continue
         small = bhi - blo <= bit_set_elements
-        starts: _Starts = _BitSets(a_ids, masks, piece) if small else names.longest(piece, limit)
+        starts: _Starts = _BitSets(a_ids, b_ids, piece) if small else names.longest(piece, limit)
         found = False
         for block in _chain(a, b, piece, starts):
             yield block
@@ -110,18 +110,6 @@ def _grown(a: Sequence[Hashable], b: Sequence[Hashable], piece: Piece, block: Bl
     return i, j, size
 
 
-def _masks(b_ids: list[int], num_bits: int) -> dict[int, int]:
-    """Positions of every id in b, as a bit set."""
-    rows: dict[int, bytearray] = {}
-    for j, number in enumerate(b_ids):
-        if number >= 0:
-            row = rows.get(number)
-            if row is None:
-                row = rows[number] = bytearray(num_bits // 8 + 1)
-            row[j >> 3] |= 1 << (j & 7)
-    return {number: int.from_bytes(row, "little") for number, row in rows.items()}
-
-
 class _BitSets:
     """The longest matches of a small piece.
 
@@ -129,12 +117,14 @@ class _BitSets:
     binary descent give the longest length.
     """
 
-    def __init__(self, a_ids: list[int], masks: dict[int, int], piece: Piece) -> None:
+    def __init__(self, a_ids: list[int], b_ids: list[int], piece: Piece) -> None:
         self.alo, ahi, self.blo, bhi = piece
-        window = (1 << (bhi - self.blo)) - 1
         part = a_ids[self.alo : ahi]
-        in_window = {number: (masks.get(number, 0) >> self.blo) & window for number in set(part)}
-        self.size, self.rows = self._longest([in_window[number] for number in part])
+        row_of = dict.fromkeys(part, 0)
+        for j, number in enumerate(b_ids[self.blo : bhi]):
+            if number in row_of:
+                row_of[number] |= 1 << j
+        self.size, self.rows = self._longest([row_of[number] for number in part])
         self.in_a = [i for i, row in enumerate(self.rows, start=self.alo) if row]
 
     def first_in_b(self, i: int, blo: int) -> int | None:

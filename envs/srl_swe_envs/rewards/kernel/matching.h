@@ -6,7 +6,7 @@
  * a path are disjoint, so the path is at most sqrt(2 * min(na, nb)) long: that bounds the time on any input.
  *
  * Two engines find the runs: bit sets for short sequences (bits.c), lists of suffixes in suffix order for others
- * (lists.c). Elements that cannot start a match (absent from the other sequence, or too frequent in b under autojunk)
+ * (lists.c, distribute.c). Elements that cannot start a match (absent from the other sequence, or too frequent in b under autojunk)
  * have the id DEAD.
  */
 #ifndef GESTALT_MATCHING_H
