@@ -1,0 +1,1 @@
+"""Records the demo expert's logs."""
