@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _SEPARATORS = frozenset({";", ";;", "&", "&&", "|", "||", "|&", "(", ")", "\n", "{", "}"})
 _KEYWORDS = frozenset({"if", "then", "else", "elif", "do", "while", "until", "!", "time", "exec", "command", "sudo"})
-_REDIRECTIONS = frozenset({">", ">>", ">|", "&>", "&>>", "<>"})
+_REDIRECTIONS = frozenset({">", ">>", ">|", ">&", "&>", "&>>", "<>"})
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)([A-Za-z_][A-Za-z0-9_]*)\1")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
@@ -108,7 +108,11 @@ def _command(tokens: list[str]) -> SimpleCommand | None:
     rest = iter(tokens)
     for token in rest:
         if token in _REDIRECTIONS:
-            writes.append(next(rest, ""))
+            if words and words[-1] in {"1", "2"}:  # `2>file`: the lexer parts the number from the sign
+                words.pop()
+            target = next(rest, "")
+            if not target.isdigit():
+                writes.append(target)
         elif token.startswith("<"):
             next(rest, None)
         elif not words and (token in _KEYWORDS or _ASSIGNMENT.match(token)):

@@ -98,12 +98,12 @@ class DockerWorkspace:
         self._live().client.write(path, data)
 
     def diff(self) -> str:
-        """The patch from the first commit to the files as they are; empty when the folder was no repository.
+        """The patch from the first commit to the files as they are; see the protocol.
 
-        Raises WorkspaceError when the agent has broken the repository.
+        Raises WorkspaceError when the folder was no repository to begin with, or when the agent has broken it.
         """
         if not self._initial_commit:
-            return ""
+            raise WorkspaceError(f"{self._spec.workdir} of {self._spec.image} is no git repository with a commit")
         return take_patch(self._live().client, self._spec.workdir, self._initial_commit)
 
     def reset(self) -> None:
