@@ -140,7 +140,7 @@ def _container(image: str, lease: Lease, limits: GradingLimits) -> Iterator[str]
         host_config = api.create_host_config(
             network_mode="none", cap_drop=["ALL"], security_opt=["no-new-privileges"], init=True,
             pids_limit=limits.pids, mem_limit=limits.memory_bytes, memswap_limit=limits.memory_bytes,
-            nano_cpus=round(limits.cpus * 1e9), 
+            nano_cpus=round(limits.cpus * 1e9),
             ulimits=[
                 {"Name": "core", "Soft": 0, "Hard": 0},
                 {"Name": "fsize", "Soft": limits.file_bytes, "Hard": limits.file_bytes},
@@ -158,9 +158,12 @@ def _container(image: str, lease: Lease, limits: GradingLimits) -> Iterator[str]
         yield str(made["Id"])
     finally:
         # An engine that is gone keeps the container; its lease ends with this process and the reaper finds it.
-        with contextlib.suppress(WorkspaceError), engine_errors("removing a grading container"):
-            with contextlib.suppress(docker.errors.NotFound):
-                api.remove_container(made["Id"], force=True, v=True)
+        with (
+            contextlib.suppress(WorkspaceError),
+            engine_errors("removing a grading container"),
+            contextlib.suppress(docker.errors.NotFound),
+        ):
+            api.remove_container(made["Id"], force=True, v=True)
 
 
 def _follow(container: str, output: _Output, timeout_s: float, stop: StopSignal | None) -> bool:

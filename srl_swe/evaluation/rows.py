@@ -14,7 +14,7 @@ from typing import Any
 from srl_swe_envs.errors import ConfigError
 from srl_swe_envs.tasks import Task
 
-from .patches import checked_out_files, touched_files
+from .patches import checked_out_files, directives, touched_files
 
 REQUIRED = (
     "instance_id", "repo", "base_commit", "problem_statement", "patch", "test_patch", "version", "FAIL_TO_PASS",
@@ -173,7 +173,7 @@ def _task(record: dict[str, Any], place: str) -> Task:
         base_commit=record["base_commit"],
         image=record["image"],
         workdir=WORKDIR,
-        test_command=test_command(record["eval_script"]),
+        test_command=test_command(record["eval_script"], record["test_patch"]),
         fail_to_pass=_test_ids(record, "FAIL_TO_PASS", place),
         pass_to_pass=_test_ids(record, "PASS_TO_PASS", place),
         test_patch=record["test_patch"],
@@ -181,11 +181,11 @@ def _task(record: dict[str, Any], place: str) -> Task:
     )
 
 
-def test_command(eval_script: str) -> str:
-    """What an evaluation script runs between its two markers, test files included."""
+def test_command(eval_script: str, test_patch: str) -> str:
+    """What an evaluation script runs between its two markers, without the test files where they are paths."""
     _, start, rest = eval_script.partition(">>>>> Start Test Output'\n")
     body, end, _ = rest.partition("\n: '>>>>> End Test Output'")
-    return body.strip() if start and end else ""
+    return body.strip().removesuffix(" ".join(directives(test_patch))).strip() if start and end else ""
 
 
 def test_files(row: Row) -> tuple[str, ...]:
