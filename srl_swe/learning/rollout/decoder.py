@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from srl_swe.learning.rollout.decoding import Cohort, DecodePass, Logits, OwnCache
-from srl_swe.learning.rollout.sampling import DrawnReply, SamplingParams, draw
-from srl_swe.learning.tree.layout import Row, RowBuilder
-from srl_swe.learning.tree.model import causal_lm, forward_tree, hidden_of
-from srl_swe.learning.tree.planner import path_segments
-from srl_swe.learning.tree.store import TrunkStore
-from srl_swe.learning.tree.types import Tree
+from ..tree.layout import Row, RowBuilder
+from ..tree.model import causal_lm, forward_tree, hidden_of
+from ..tree.planner import path_segments
+from ..tree.store import TrunkStore
+from ..tree.types import Tree
+from .decoding import Cohort, DecodePass, Logits, OwnCache
+from .sampling import DrawnReply, SamplingParams, draw
 
 COMPACTION = 0.75  # finished rows are dropped once fewer than this share of a batch's rows is unfinished
 
@@ -99,7 +99,7 @@ def _rows_at_once(model: nn.Module, trees: Sequence[Tree], sampling: SamplingPar
     suffix = max((len(step.suffix) for tree in trees for step in tree.steps), default=0)
     columns = sampling.max_new_tokens + suffix
     row = columns * config.num_hidden_layers * heads * width * 2 * size + 16 * config.vocab_size
-    return max(1, max_cache_bytes // row)
+    return max(1, int(max_cache_bytes // row))
 
 
 @contextmanager

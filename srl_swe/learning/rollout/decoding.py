@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from transformers.utils import ModelOutput
 
-from srl_swe.learning.tree.backends.flash import flash_for
-from srl_swe.learning.tree.backends.view import fold, unfold
-from srl_swe.learning.tree.store import TrunkStore
+from ..tree.backends.flash import flash_for
+from ..tree.backends.view import fold, unfold
+from ..tree.store import TrunkStore
 
 _GROWTH = 64  # columns by which the replies' own cache grows
 
@@ -26,7 +26,7 @@ class Cohort:
 
 
 @dataclass
-class Logits(ModelOutput):
+class Logits(ModelOutput):  # type: ignore[misc]
     """Logits of every row's next token, `[rows, vocabulary]`."""
 
     logits: Tensor | None = None
@@ -88,7 +88,9 @@ class DecodePass:
                 seen, weight = _plain(folded, context.keys, context.values, scaling)
             else:
                 seen, weight = flash.forward(folded, context.keys, context.values, False, scaling)
-            _join(out, lse, slice(cohort.start, cohort.end), unfold(seen, query.shape[1]), unfold(weight, query.shape[1]))
+            _join(
+                out, lse, slice(cohort.start, cohort.end), unfold(seen, query.shape[1]), unfold(weight, query.shape[1])
+            )
         return out.to(query.dtype)
 
     def read_out(self, hidden: Tensor, head: nn.Module) -> Logits:

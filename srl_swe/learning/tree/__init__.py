@@ -3,11 +3,11 @@
 `engine` shows the use. Pure torch and transformers; it knows token ids only.
 """
 
-from srl_swe.learning.tree.engine import TreeLogps, logprobs, loss_backward
-from srl_swe.learning.tree.loss import LossConfig, LossSums, Normaliser
-from srl_swe.learning.tree.model import prepare
-from srl_swe.learning.tree.planner import balance, cost, drop_still, runs, separate_cost
-from srl_swe.learning.tree.types import Branch, Step, Tree, nest, separate
+from .engine import TreeLogps, logprobs, loss_backward
+from .loss import LossConfig, LossSums, Normaliser
+from .model import prepare
+from .planner import balance, cost, drop_still, runs, separate_cost
+from .types import Branch, Step, Tree, nest, separate
 
 __all__ = [
     "Branch",

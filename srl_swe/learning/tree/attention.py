@@ -13,14 +13,15 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from srl_swe.learning.tree.backends.cascade import cascade
-from srl_swe.learning.tree.backends.dense import dense
-from srl_swe.learning.tree.backends.flex import flex
-from srl_swe.learning.tree.backends.struct import struct
-from srl_swe.learning.tree.backends.view import Backend, RowView
-from srl_swe.learning.tree.layout import Row, whole_row
-from srl_swe.learning.tree.types import Branch, Step, Tree
 from srl_swe_envs.errors import ConfigError
+
+from .backends.cascade import cascade
+from .backends.dense import dense
+from .backends.flex import flex
+from .backends.struct import struct
+from .backends.view import Backend, RowView
+from .layout import Row, whole_row
+from .types import Branch, Step, Tree
 
 NAME = "srl_tree"
 BACKENDS: dict[str, Backend] = {"dense": dense, "struct": struct, "cascade": cascade, "flex": flex}
@@ -79,10 +80,8 @@ def _srl_tree(
 
 def choose(device: torch.device, dtype: torch.dtype, heads: tuple[int, int], head_dim: int) -> str:
     """The fastest back end that passes the self-test for this device, type, (heads, kv_heads) and head size."""
-    order = ("flex", "cascade", "struct") if device.type == "cuda" else ("cascade", "struct")
-    if device.type not in ("cpu", "cuda"):
-        order = ("struct",)
-    for name in order:
+    order = {"cuda": ("flex", "cascade", "struct"), "cpu": ("cascade", "struct")}
+    for name in order.get(device.type, ("struct",)):
         if agrees(name, device, dtype, heads, head_dim):
             return name
     return "dense"
@@ -106,12 +105,12 @@ def _trial(
     maker = torch.Generator().manual_seed(0)
     shapes = [(1, count, len(row.token_ids), head_dim) for count in (heads[0], heads[1], heads[1])]
     drawn = [torch.randn(shape, generator=maker).to(device, dtype) for shape in shapes]
-    inputs = [tensor.requires_grad_() for tensor in drawn]
+    query, key, value = (tensor.requires_grad_() for tensor in drawn)
     view = RowView(row=row, begin=0, device=device)
     with torch.enable_grad():
-        out = BACKENDS[name](*inputs, None, view, head_dim**-0.5)
+        out = BACKENDS[name](query, key, value, None, view, head_dim**-0.5)
         weights = torch.randn(out.shape, generator=maker).to(device, dtype)
-        grads = torch.autograd.grad((out * weights).sum(), inputs)
+        grads = torch.autograd.grad((out * weights).sum(), (query, key, value))
     return (out.detach().float(), *(grad.float() for grad in grads))
 
 

@@ -26,13 +26,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from srl_swe.learning.tree.layout import EXPERT, Row, Terms
-from srl_swe.learning.tree.loss import LossConfig, LossSums, Normaliser, term_values, tree_loss
-from srl_swe.learning.tree.model import RowPass, Scores, run_row
-from srl_swe.learning.tree.planner import Pass, Spine, forwards, plan
-from srl_swe.learning.tree.store import TrunkStore, inject
-from srl_swe.learning.tree.types import Tree
 from srl_swe_envs.errors import ConfigError
+
+from .layout import EXPERT, Row, Terms
+from .loss import LossConfig, LossSums, Normaliser, term_values, tree_loss
+from .model import RowPass, Scores, run_row
+from .planner import Pass, Spine, forwards, plan
+from .store import TrunkStore, inject
+from .types import Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,9 +185,7 @@ class _Learner:
         """One forward and backward; `injected`: the row's own keys and values get their sums from the store."""
         self.left -= 1
         with self.synchronise(self.left == 0):
-            scores, tree = run_row(
-                self.model, row, store=store, capture=injected, temperature=self.temperature
-            )
+            scores, tree = run_row(self.model, row, store=store, capture=injected, temperature=self.temperature)
             total = self._loss(row, scores)
             if injected and store is not None:
                 total = total + _stored_gradients(row, tree, store)

@@ -33,7 +33,7 @@ def score(
     if targets.numel() <= rows:
         return _score(hidden, head, targets, temperature)
     scored: list[tuple[Tensor, Tensor]] = []
-    for some, wanted in zip(hidden.split(rows), targets.split(rows), strict=True):
+    for some, wanted in zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True):
         if torch.is_grad_enabled():
             scored.append(checkpoint(_score, some, head, wanted, temperature, use_reentrant=False))
         else:

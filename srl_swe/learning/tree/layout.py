@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from srl_swe.learning.tree.types import Branch, Tree
+from .types import Branch, Tree
 
+Term = tuple[int, int, int, int, int]  # source, target, tree, branch, offset: one entry of each column of Terms
 EXPERT = -1  # the "branch" of a loss term on the trunk
 
 
@@ -38,10 +39,12 @@ class Block:
 
     @property
     def tokens(self) -> int:
+        """How many tokens it has."""
         return self.shared + sum(self.branches)
 
     @property
     def context(self) -> int:
+        """How many key/value positions its context has."""
         return self.context_end - self.context_start
 
     @property
@@ -81,6 +84,7 @@ class Row:
 
     @property
     def pairs(self) -> int:
+        """Attended (query, key) pairs."""
         return sum(block.pairs for block in self.blocks)
 
 
@@ -91,7 +95,7 @@ class RowBuilder:
     token_ids: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
-    terms: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    terms: list[Term] = field(default_factory=list)
 
     def add_path(self, token_ids: Sequence[int], *, first_position: int, context_end: int = 0) -> int:
         """Append tokens that see each other causally; gives the index of the first."""
@@ -143,6 +147,7 @@ class RowBuilder:
                 self.terms.append((source, branch.token_ids[offset], tree, which, offset))
 
     def row(self) -> Row:
+        """The row as built so far."""
         columns = tuple(zip(*self.terms, strict=True)) if self.terms else ((), (), (), (), ())
         sources, targets, trees, branches, offsets = columns
         return Row(
@@ -168,10 +173,15 @@ def branches_by_step(tree: Tree) -> dict[int, list[int]]:
     return dict(sorted(grouped.items(), key=lambda item: tree.steps[item[0]].prompt_end))
 
 
-def expert_terms(tree: Tree, index: int) -> list[tuple[int, int, int, int, int]]:
+def expert_terms(tree: Tree, index: int) -> list[Term]:
     """Loss terms of the expert spans, sources in trunk coordinates; a token in two spans counts once."""
     offsets = sorted({offset for begin, end in tree.expert_spans for offset in range(begin, end)})
     return [(offset - 1, tree.trunk[offset], index, EXPERT, offset) for offset in offsets]
+
+
+def moved(terms: Sequence[Term], *, by: int) -> list[Term]:
+    """The terms with their sources shifted."""
+    return [(source + by, target, tree, branch, offset) for source, target, tree, branch, offset in terms]
 
 
 def whole_row(trees: Sequence[tuple[int, Tree]]) -> Row:
@@ -179,7 +189,7 @@ def whole_row(trees: Sequence[tuple[int, Tree]]) -> Row:
     builder = RowBuilder()
     for index, tree in trees:
         start = builder.add_path(tree.trunk[: used_trunk(tree)], first_position=0)
-        builder.terms.extend((start + source, *rest) for source, *rest in expert_terms(tree, index))
+        builder.terms.extend(moved(expert_terms(tree, index), by=start))
         for step, branch_indexes in branches_by_step(tree).items():
             end = tree.steps[step].prompt_end
             source = start + end - 1 if end else None
@@ -212,4 +222,5 @@ def sees(ints: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Te
     in_context = (key >= context_start) & (key < context_end)
     in_shared = (key >= shared_start) & (key < shared_end) & (key <= query)
     in_branch = (key >= branch_start) & (key <= query)
-    return in_context | in_shared | in_branch
+    seen: torch.Tensor = in_context | in_shared | in_branch
+    return seen

@@ -16,8 +16,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from srl_swe.learning.tree.layout import EXPERT, Terms
-from srl_swe.learning.tree.types import Tree
+from .layout import EXPERT, Terms
+from .types import Tree
 
 Aggregation = Literal["response", "token"]
 
@@ -53,7 +53,9 @@ class Normaliser:
             lengths = [len(branch.trained_offsets) for branch in tree.branches]
             expert = {offset for begin, end in tree.expert_spans for offset in range(begin, end)}
             total += cls(
-                replies=float(sum(1 for n in lengths if n)), tokens=float(sum(lengths)), expert_tokens=float(len(expert))
+                replies=float(sum(1 for n in lengths if n)),
+                tokens=float(sum(lengths)),
+                expert_tokens=float(len(expert)),
             )
         return total
 

@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 from transformers.utils import ModelOutput
 
-from srl_swe.learning.tree.attention import BACKENDS, NAME, TreeAttention, choose, register
-from srl_swe.learning.tree.backends.view import Backend, RowView
-from srl_swe.learning.tree.head import score
-from srl_swe.learning.tree.layout import Row
-from srl_swe.learning.tree.store import TrunkStore
 from srl_swe_envs.errors import ConfigError
+
+from .attention import BACKENDS, NAME, TreeAttention, choose, register
+from .backends.view import Backend, RowView
+from .head import score
+from .layout import Row
+from .store import TrunkStore
 
 _BACKEND = "_srl_tree_backend"
 _PLAIN = "_srl_plain_forward"
@@ -37,7 +38,7 @@ class TreeReader(TreeAttention, Protocol):
 
 
 @dataclass
-class Scores(ModelOutput):
+class Scores(ModelOutput):  # type: ignore[misc]
     """What a row's forward gives: log-probability and entropy of each loss term, `[M]` each."""
 
     logps: Tensor | None = None
@@ -46,7 +47,7 @@ class Scores(ModelOutput):
 
 @dataclass(slots=True)
 class RowPass:
-    """One row's forward. When `capture`, each layer's keys and values are left in `captured` as the graph holds them."""
+    """One row's forward. With `capture`, each layer's keys and values stay in `captured`, in the graph."""
 
     view: RowView
     backend: Backend
@@ -72,9 +73,7 @@ class RowPass:
     def read_out(self, hidden: Tensor, head: nn.Module) -> Scores:
         """Score the loss terms."""
         chosen = hidden[0].index_select(0, self.sources)
-        logps, entropies = score(
-            chosen, head, self.targets, temperature=self.temperature, vocabulary=_vocabulary(head)
-        )
+        logps, entropies = score(chosen, head, self.targets, temperature=self.temperature, vocabulary=_vocabulary(head))
         return Scores(logps=logps, entropies=entropies)
 
 
@@ -108,7 +107,8 @@ def refuse_hybrid(config: Any) -> None:
     kinds = set(getattr(config, "layer_types", None) or ())
     kinds |= set(getattr(config, "layers_block_type", None) or ())
     strange = kinds - {"full_attention", "sliding_attention", "attention"}
-    state = [name for name in ("ssm_cfg", "mamba_d_state", "state_size", "linear_num_key_heads") if hasattr(config, name)]
+    states = ("ssm_cfg", "mamba_d_state", "state_size", "linear_num_key_heads")
+    state = [name for name in states if hasattr(config, name)]
     if strange or state:
         found = ", ".join(sorted(strange) or state)
         raise ConfigError(
@@ -173,7 +173,7 @@ def _row_pass(
 
 
 @dataclass
-class States(ModelOutput):
+class States(ModelOutput):  # type: ignore[misc]
     """Hidden states of chosen tokens, `[chosen, width]`."""
 
     hidden: Tensor | None = None
@@ -181,13 +181,11 @@ class States(ModelOutput):
 
 @dataclass(slots=True)
 class _StatePass(RowPass):
-    def read_out(self, hidden: Tensor, head: nn.Module) -> States:  # type: ignore[override]
+    def read_out(self, hidden: Tensor, head: nn.Module) -> States:
         return States(hidden=hidden[0].index_select(0, self.sources))
 
 
-def forward_tree(
-    model: nn.Module, token_ids: Any, positions: Any, tree: TreeReader, device: torch.device
-) -> Any:
+def forward_tree(model: nn.Module, token_ids: Any, positions: Any, tree: TreeReader, device: torch.device) -> Any:
     """Call the model on one row of token ids and positions with a `tree=` argument."""
     return model(
         input_ids=torch.as_tensor(token_ids, dtype=torch.long, device=device)[None],

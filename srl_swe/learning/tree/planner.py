@@ -10,16 +10,19 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from srl_swe.learning.tree.layout import (
+from .layout import (
     Row,
     RowBuilder,
+    Term,
     branches_by_step,
     expert_terms,
+    moved,
     used_trunk,
     whole_row,
 )
-from srl_swe.learning.tree.types import Tree
+from .types import Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,17 +188,15 @@ def _branch_spine(tree: Tree, index: int, which: int, max_tokens: int) -> Spine:
     return Spine(base=step.prompt_end, length=len(path), segments=segments)
 
 
-def path_segments(
-    path: tuple[int, ...], terms: list[tuple[int, int, int, int, int]], *, base: int, max_tokens: int
-) -> tuple[Row, ...]:
+def path_segments(path: tuple[int, ...], terms: Sequence[Term], *, base: int, max_tokens: int) -> tuple[Row, ...]:
     """Rows of a path, evenly long; `terms` have their sources in path coordinates and go to the row that has them."""
     count = -(-len(path) // max_tokens)
     cuts = [len(path) * i // count for i in range(count + 1)] if count else []
     rows = []
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         builder = RowBuilder()
         builder.add_path(path[begin:end], first_position=base + begin, context_end=base + begin)
-        builder.terms.extend((source - begin, *rest) for source, *rest in terms if begin <= source < end)
+        builder.terms.extend(moved([term for term in terms if begin <= term[0] < end], by=-begin))
         rows.append(builder.row())
     return tuple(rows)
 

@@ -7,6 +7,7 @@ here, in float32 when the model computes in a half type, until the trunk's own b
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -104,13 +105,13 @@ class _Tap(torch.autograd.Function):
     """Hands out stored keys and values; its backward adds to the store's sums instead of going further."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, keys: Tensor, values: Tensor, context: Context) -> tuple[Tensor, Tensor]:
-        ctx.context = context  # type: ignore[attr-defined]
+    def forward(ctx: Any, keys: Tensor, values: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        ctx.context = context
         return keys.view_as(keys), values.view_as(values)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, key_grads: Tensor, value_grads: Tensor) -> tuple[None, None, None]:  # type: ignore[override]
-        ctx.context.add_grads(0, key_grads.shape[2], key_grads, value_grads)  # type: ignore[attr-defined]
+    def backward(ctx: Any, key_grads: Tensor, value_grads: Tensor) -> tuple[None, None, None]:
+        ctx.context.add_grads(0, key_grads.shape[2], key_grads, value_grads)
         return None, None, None
 
 
@@ -119,25 +120,25 @@ def tapped(context: Context) -> tuple[Tensor, Tensor]:
     if not torch.is_grad_enabled():
         return context.keys, context.values
     keys, values = context.keys.detach().requires_grad_(), context.values.detach().requires_grad_()
-    keys, values = _Tap.apply(keys, values, context)
-    return keys, values
+    handed: tuple[Tensor, Tensor] = _Tap.apply(keys, values, context)  # type: ignore[no-untyped-call]
+    return handed
 
 
 class _Inject(torch.autograd.Function):
     """A zero whose gradient with respect to `values` is `grads`: joins stored gradients to a loss."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, values: Tensor, grads: Tensor) -> Tensor:
+    def forward(ctx: Any, values: Tensor, grads: Tensor) -> Tensor:
         ctx.save_for_backward(grads)
         return values.new_zeros((), dtype=accumulator_dtype(values.dtype))
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, upstream: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        (grads,) = ctx.saved_tensors  # type: ignore[attr-defined]
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (grads,) = ctx.saved_tensors
         return grads * upstream, None
 
 
 def inject(values: Tensor, grads: Tensor) -> Tensor:
     """A scalar zero; the backward of a sum it is part of sends `grads` (same shape) into `values`."""
-    joined: Tensor = _Inject.apply(values, grads.to(values.dtype))
+    joined: Tensor = _Inject.apply(values, grads.to(values.dtype))  # type: ignore[no-untyped-call]
     return joined

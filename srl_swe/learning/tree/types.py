@@ -88,7 +88,7 @@ def nest(prompts: Sequence[Sequence[int]], *, max_suffix_tokens: int = 32) -> Tr
     The trunk is the longest prompt; every other prompt must equal a prefix of it but for its last
     `max_suffix_tokens` tokens at most. The longest prompt's own suffix is part of the trunk.
     """
-    trunk = tuple(max(prompts, key=len))
+    trunk = max((tuple(prompt) for prompt in prompts), key=lambda ids: len(ids))
     steps = []
     for prompt in prompts:
         ids = tuple(prompt)

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srl_swe.learning.tree.backends.flash import Flash, flash_for
-from srl_swe.learning.tree.backends.view import RowView, fold, repeat_heads, unfold
-from srl_swe.learning.tree.layout import Row
-from srl_swe.learning.tree.store import Context, accumulator_dtype
+from ..layout import Row
+from ..store import Context, accumulator_dtype
+from .flash import Flash, flash_for
+from .view import RowView, fold, repeat_heads, unfold
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def cascade(
 ) -> Tensor:
     """Attend in joined parts (see `Backend`)."""
     layout = view.cached("cascade", lambda: _layout(view.row, stored=context is not None, device=view.device))
-    out: Tensor = _Cascade.apply(query, key, value, context, layout, scaling)
+    out: Tensor = _Cascade.apply(query, key, value, context, layout, scaling)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -75,7 +75,7 @@ class _Cascade(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, out, lse = ctx.saved_tensors
         flash, context, layout, scaling = ctx.extra
         grads = tuple(torch.zeros_like(x, dtype=accumulator_dtype(x.dtype)) for x in (query, key, value))

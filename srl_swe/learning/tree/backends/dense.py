@@ -6,13 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from srl_swe.learning.tree.backends.view import RowView, repeat_heads
-from srl_swe.learning.tree.store import Context, tapped
+from ..store import Context, tapped
+from .view import RowView, repeat_heads
 
 
-def dense(
-    query: Tensor, key: Tensor, value: Tensor, context: Context | None, view: RowView, scaling: float
-) -> Tensor:
+def dense(query: Tensor, key: Tensor, value: Tensor, context: Context | None, view: RowView, scaling: float) -> Tensor:
     """Attend with a `[N, begin + N]` mask (see `Backend`)."""
     if context is not None:
         stored_keys, stored_values = tapped(context)

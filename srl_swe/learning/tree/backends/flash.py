@@ -18,9 +18,7 @@ _ATEN = torch.ops.aten
 class Flash(Protocol):
     """A kernel pair. Equal head counts; query `[b, h, n, d]`, key and value `[b, h, m, d]`; causal needs n == m."""
 
-    def forward(
-        self, query: Tensor, key: Tensor, value: Tensor, causal: bool, scaling: float
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, causal: bool, scaling: float) -> tuple[Tensor, Tensor]:
         """Output `[b, h, n, d]` and log-sum-exp `[b, h, n]`."""
         ...
 
@@ -35,9 +33,7 @@ class Flash(Protocol):
 class CpuFlash:
     """torch's CPU flash attention, any floating type."""
 
-    def forward(
-        self, query: Tensor, key: Tensor, value: Tensor, causal: bool, scaling: float
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, causal: bool, scaling: float) -> tuple[Tensor, Tensor]:
         """See `Flash`."""
         out, lse = _ATEN._scaled_dot_product_flash_attention_for_cpu(query, key, value, 0.0, causal, scale=scaling)
         return out, lse
@@ -56,9 +52,7 @@ class CpuFlash:
 class CudaFlash:
     """torch's CUDA flash attention: half types, head sizes that are multiples of 8."""
 
-    def forward(
-        self, query: Tensor, key: Tensor, value: Tensor, causal: bool, scaling: float
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, causal: bool, scaling: float) -> tuple[Tensor, Tensor]:
         """See `Flash`."""
         found = _ATEN._scaled_dot_product_flash_attention(query, key, value, 0.0, causal, False, scale=scaling)
         return found[0], found[1]

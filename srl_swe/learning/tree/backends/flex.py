@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
-from srl_swe.learning.tree.backends.view import RowView
-from srl_swe.learning.tree.layout import sees, visibility
-from srl_swe.learning.tree.store import Context, tapped
+from ..layout import sees, visibility
+from ..store import Context, tapped
+from .view import RowView
 
 BLOCK = 128
 
@@ -28,7 +28,8 @@ def flex(query: Tensor, key: Tensor, value: Tensor, context: Context | None, vie
     tokens, positions = query.shape[2], key.shape[2]
     padding = [-tokens % BLOCK, -positions % BLOCK]
     query, key, value = (
-        torch.nn.functional.pad(x, (0, 0, 0, p)) for x, p in zip((query, key, value), (padding[0], *padding[1:] * 2), strict=True)
+        torch.nn.functional.pad(x, (0, 0, 0, p))
+        for x, p in zip((query, key, value), (padding[0], *padding[1:] * 2), strict=True)
     )
     mask = view.cached("flex", lambda: block_mask(view))
     out: Tensor = _kernel(query.device.type)(

@@ -6,14 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from srl_swe.learning.tree.backends.view import RowView, fold, repeat_heads, unfold
-from srl_swe.learning.tree.layout import Block
-from srl_swe.learning.tree.store import Context, tapped
+from ..layout import Block
+from ..store import Context, tapped
+from .view import RowView, fold, repeat_heads, unfold
 
 
-def struct(
-    query: Tensor, key: Tensor, value: Tensor, context: Context | None, view: RowView, scaling: float
-) -> Tensor:
+def struct(query: Tensor, key: Tensor, value: Tensor, context: Context | None, view: RowView, scaling: float) -> Tensor:
     """Attend block by block (see `Backend`); a context is copied for each block that reads it."""
     before = (key, value) if context is None else tapped(context)
     pieces = []

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from srl_swe.learning.tree.layout import Row, sees, visibility
-from srl_swe.learning.tree.store import Context
+from ..layout import Row, sees, visibility
+from ..store import Context
 
 
 @dataclass(frozen=True, slots=True)

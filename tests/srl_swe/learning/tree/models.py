@@ -68,8 +68,16 @@ def wide_norms() -> Iterator[None]:
 
 
 def make_tree(
-    *, trunk: int = 90, ends: tuple[int, ...] = (1, 17, 40, 41, 90), group: int = 3, suffix: int = 0, seed: int = 1,
-    sampler: bool = True, masked: bool = False, spans: tuple[tuple[int, int], ...] = (), longest: int = 12,
+    *,
+    trunk: int = 90,
+    ends: tuple[int, ...] = (1, 17, 40, 41, 90),
+    group: int = 3,
+    suffix: int = 0,
+    seed: int = 1,
+    sampler: bool = True,
+    masked: bool = False,
+    spans: tuple[tuple[int, int], ...] = (),
+    longest: int = 12,
 ) -> Tree:
     """A tree with one-token replies, repeated and adjacent prompts' ends, and one that ends at the trunk's."""
     draw = torch.Generator().manual_seed(seed)
@@ -117,7 +125,11 @@ def separate_loss(model: nn.Module, trees: list[Tree], config: LossConfig, tempe
             if not len(kept):
                 continue
             new = logp[kept]
-            old = new.detach() if branch.sampler_logps is None else torch.tensor(branch.sampler_logps, dtype=new.dtype)[kept]
+            old = (
+                new.detach()
+                if branch.sampler_logps is None
+                else torch.tensor(branch.sampler_logps, dtype=new.dtype)[kept]
+            )
             ratio = (new - old).exp()
             clipped = ratio.clamp(1 - config.clip_low, 1 + config.clip_high)
             surrogate = torch.min(ratio * branch.advantage, clipped * branch.advantage)
