@@ -274,6 +274,7 @@ def hang_up() -> "NoReturn":
 def serve(connection: int) -> "NoReturn":
     """Serve the connected socket `connection` (a descriptor), then exit and take every process along."""
     processes.harden()
+    os.set_inheritable(connection, False)
     Agent(connection).serve()
     hang_up()
 

@@ -7,10 +7,12 @@ takes as one argument is run from a memory file.
 In session mode the shell reads a prologue before the command (by `BASH_ENV`, which leaves the command and its error
 messages untouched): it exports the variables of the session and, in a trap at exit, writes the directory and the
 exported variables to a memory file. A command that replaces the shell (`exec`), the trap or is killed leaves the
-session as it was.
+session as it was, and so does one that exports more than 100 KB.
 """
 
 import os
+
+from . import processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing, signal and socket take 20 ms to import: half of a sandbox's start
@@ -37,10 +39,12 @@ DEFAULT_ENV = {
 }
 SHELLS = ("/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh", "/usr/local/bin/bash")
 MAX_ARGUMENT_BYTES = 100_000  # the kernel's limit for one argument is 128 KB
-MAX_STATE_BYTES = 1 << 20
+MAX_STATE_BYTES = 100_000  # a larger environment would keep every later program from starting
 _STATE_OUT, _PROLOGUE, _SCRIPT = 250, 251, 252  # descriptors in the command's shell
 
-_TRAP = f"trap '{{ pwd; printf \"\\0\"; export -p; }} >/proc/self/fd/{_STATE_OUT} 2>/dev/null' EXIT\n"
+# `command` passes by functions that the agent may have put in the place of these
+_SAVE = 'command pwd; command printf "\\0"; command export -p'
+_TRAP = f"trap '{{ {_SAVE}; }} >/proc/self/fd/{_STATE_OUT} 2>/dev/null' EXIT\n"
 
 
 class Session:
@@ -184,6 +188,7 @@ def _become(
         os.dup2(writer, 2)
         for target, source in inherited.items():
             os.dup2(source, target)
+        os.closerange(3, min(inherited, default=_STATE_OUT))  # above all the connection to the host
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
@@ -194,12 +199,14 @@ def _become(
             os.chdir("/")
         os.execve(shell, argv, env)
     except BaseException as problem:
-        os.write(writer, f"cannot start {shell}: {problem}\n".encode("utf-8", "replace"))
+        os.write(2, f"cannot start {shell}: {problem}\n".encode("utf-8", "replace"))
     os._exit(127)
 
 
 def _prefer_for_oom() -> None:
-    # When memory runs out the kernel shall kill what the command made, not the agent.
+    # When memory runs out the kernel shall kill what the command made, not the agent. The file belongs to this user
+    # only while the process may be inspected, which the agent has given up and the shell gets back in a moment.
+    processes.prctl(processes.PR_SET_DUMPABLE, 1)
     try:
         fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(fd, b"1000")

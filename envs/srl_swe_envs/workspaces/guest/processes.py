@@ -10,7 +10,7 @@ import os
 import time
 
 _SIGKILL = 9
-_PR_SET_DUMPABLE = 4
+PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -22,7 +22,7 @@ def is_first() -> bool:
 def prctl(option: int, value: int) -> bool:
     """`prctl(option, value)`; False when it failed or this Python has no ctypes."""
     try:
-        import ctypes
+        import ctypes  # once imported this is cheap; some Pythons lack it
 
         return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
     except (ImportError, OSError, AttributeError):
@@ -31,7 +31,7 @@ def prctl(option: int, value: int) -> bool:
 
 def harden() -> None:
     """Make this process out of reach for the commands it will run under the same user."""
-    prctl(_PR_SET_DUMPABLE, 0)  # no ptrace, no /proc/1/mem, no /proc/1/fd
+    prctl(PR_SET_DUMPABLE, 0)  # no ptrace, no /proc/1/mem, no /proc/1/fd
     if not is_first():
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
 

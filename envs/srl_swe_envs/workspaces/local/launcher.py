@@ -1,7 +1,8 @@
 """The process that starts, restarts and ends one sandbox; it holds its layers and control groups in between.
 
-It runs without this project's package (`-I -S`, the folder above `workspaces` as its only path), because importing
-that takes longer than a sandbox. The host speaks `marshal` over a SOCK_SEQPACKET pair: first a `Spec`, then `("start", generation, layers, keep)` with
+It runs without this project's package (`-I -S`, the folder above `workspaces` as its only path), because importing that
+takes longer than a sandbox. The host speaks `marshal` over a SOCK_SEQPACKET pair: first a `Spec`, then
+`("start", generation, layers, keep)` with
 one end of the guest's socket attached, or `("stop",)`. Each is answered by `(True, process id)` or `(False, reason)`.
 When the host hangs up or dies, the sandbox is killed and everything is removed; when the launcher is killed, the
 kernel kills the sandbox (parent-death signal) and, with it, its namespaces, mounts and files.
