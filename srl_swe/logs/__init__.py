@@ -11,21 +11,35 @@ from pathlib import Path
 from srl_swe_envs.errors import TrajectoryFormatError
 from srl_swe_envs.trajectories import Trajectory
 
+from .contamination import Benchmark, contamination, read_benchmark
 from .reading import LogFormat, Origin, Problem, Reading, Skipped
 from .scan import scan_logs
 
 
-def read_logs(paths: Iterable[Path | str], *, strict: bool = False) -> Iterator[Trajectory]:
+def read_logs(
+    paths: Iterable[Path | str], *, strict: bool = False, benchmark: Benchmark | None = None
+) -> Iterator[Trajectory]:
     """The trajectories in these files, folders and globs, one at a time; those without a turn are left out.
 
-    What can't be read is passed over, or with `strict` raises TrajectoryFormatError naming file and line. Raises
-    ConfigError for a path that does not exist.
+    Each says in `contaminated` whether it touches a task of the benchmark. What can't be read is passed over, or with
+    `strict` raises TrajectoryFormatError naming file and line. Raises ConfigError for a path that does not exist.
     """
-    for event in scan_logs(paths):
+    for event in scan_logs(paths, benchmark=benchmark):
         if isinstance(event, Reading) and event.trajectory.turns:
             yield event.trajectory
         elif isinstance(event, Problem) and strict:
             raise TrajectoryFormatError(str(event))
 
 
-__all__ = ["LogFormat", "Origin", "Problem", "Reading", "Skipped", "read_logs", "scan_logs"]
+__all__ = [
+    "Benchmark",
+    "LogFormat",
+    "Origin",
+    "Problem",
+    "Reading",
+    "Skipped",
+    "contamination",
+    "read_benchmark",
+    "read_logs",
+    "scan_logs",
+]

@@ -17,7 +17,9 @@ from .turns import TurnBuilder, joined_thought
 TextReader: TypeAlias = Callable[[str], tuple[str, Action]]
 """Thought and action of a reply's text; raises MalformedReply."""
 
-_EXIT_CODE = re.compile(r"\A\s*<returncode>(-?\d+)</returncode>|exit code:? (-?\d+)\.?\]?\s*\Z|\AExit code:? (\d+)\b")
+_EDGE_CHARS = 300
+_EXIT_CODE_FIRST = re.compile(r"\s*<returncode>(-?\d+)</returncode>|Exit code:? (\d+)\b")
+_EXIT_CODE_LAST = re.compile(r"exit code:? (-?\d+)\.?\]?\s*\Z")
 _ELIDED = re.compile(r"<elided_chars>\s*(\d+) characters elided|(\d+) characters were elided")
 
 
@@ -106,7 +108,7 @@ def _observe(message: Message, builder: TurnBuilder) -> None:
 
 def exit_code_of(text: str) -> int | None:
     """The exit code that a harness wrote around a command's output, where one did."""
-    match = _EXIT_CODE.search(text)
+    match = _EXIT_CODE_FIRST.match(text[:_EDGE_CHARS]) or _EXIT_CODE_LAST.search(text[-_EDGE_CHARS:])
     return int(next(group for group in match.groups() if group is not None)) if match else None
 
 

@@ -12,11 +12,15 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Literal
 
 _CHUNK_CHARS = 1 << 18
 _SPACE = re.compile(r"[\s]*")
+_YAML = re.compile(r"^history:[ \t]*$", re.MULTILINE)
+NOT_JSON = "not JSON: it begins neither with { nor with ["
+"""The error of a file that is something else altogether."""
 _DECODER = json.JSONDecoder()
 
 
@@ -34,7 +38,7 @@ class Record:
 def read_records(path: Path) -> Iterator[Record]:
     """The JSON values of a file in order; a value that can't be read is a record with `error` set.
 
-    Raises OSError when the file can't be opened, ValueError when it is not text.
+    Bytes that are not UTF-8 become U+FFFD. Raises OSError, EOFError or zlib.error when the file can't be read.
     """
     with closing(_open(path)) as file:
         yield from _Stream(file).records()
@@ -44,9 +48,9 @@ def _open(path: Path) -> IO[str]:
     with path.open("rb") as probe:
         head = probe.read(4)
     if head[:2] == b"\x1f\x8b":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="\n")
+        return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace", newline="\n")
     encoding = "utf-16" if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-    return path.open(encoding=encoding, newline="\n")
+    return path.open(encoding=encoding, errors="replace", newline="\n")
 
 
 class _Stream:
@@ -66,8 +70,23 @@ class _Stream:
             yield from self._array()
         elif first == "{":
             yield from self._objects()
+        elif _YAML.search(self._text):
+            yield self._yaml()
         elif first:
-            yield Record(line=self._line, error="not JSON: it begins neither with { nor with [")
+            yield Record(line=self._line, error=NOT_JSON)
+
+    def _yaml(self) -> Record:
+        """A SWE-agent demonstration, which is written in YAML; the whole file is one value."""
+        text = self._text[self._position :] + self._file.read()
+        try:
+            yaml = import_module("yaml")  # optional; no other format needs it
+        except ImportError:
+            return Record(line=1, error="a YAML demonstration; reading it needs PyYAML (pip install pyyaml)")
+        try:
+            return Record(line=1, value=yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            return Record(line=mark.line + 1 if mark else 1, error=f"not YAML: {getattr(error, 'problem', error)}")
 
     def _array(self) -> Iterator[Record]:
         start = self._line

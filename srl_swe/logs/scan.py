@@ -9,23 +9,39 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .contamination import Benchmark, contamination
 from .files import folders_of
 from .formats import FORMATS
+from .outcomes import Outcomes
 from .reading import Event, LogFormat, Origin, Problem, Reading, Skipped
-from .records import Record, read_records
+from .records import NOT_JSON, Record, read_records
 
 _PROBE = 32
 """How many values of a file are looked at before its kind is decided."""
 
 
-def scan_logs(paths: Iterable[Path | str]) -> Iterator[Event]:
+def scan_logs(paths: Iterable[Path | str], *, benchmark: Benchmark | None = None) -> Iterator[Event]:
     """Everything in these files and folders: a `Reading` for each trajectory, a `Problem` for what can't be read, a
     `Skipped` for each file without agent steps.
 
-    Raises ConfigError for a path that does not exist.
+    Outcomes come from the log or from an evaluation report beside it; contaminated trajectories are marked, not left
+    out. Raises ConfigError for a path that does not exist.
     """
+    outcomes = Outcomes()
     for files in folders_of(paths):
-        yield from _scan_folder(files)
+        outcomes.add_folder(files)
+        for event in _scan_folder(files):
+            yield _judged(event, outcomes, benchmark) if isinstance(event, Reading) else event
+
+
+def _judged(reading: Reading, outcomes: Outcomes, benchmark: Benchmark | None) -> Reading:
+    """The reading with what its own log does not tell."""
+    trajectory = reading.trajectory
+    outcome = trajectory.outcome
+    if outcome == "unknown":
+        outcome = outcomes.of(Path(reading.origin.path), trajectory.task.id)
+    reason = contamination(trajectory.task, benchmark) or trajectory.contaminated
+    return replace(reading, trajectory=replace(trajectory, outcome=outcome, contaminated=reason))
 
 
 def format_of(value: Any, *, parts: str = "record") -> LogFormat | None:
@@ -46,19 +62,13 @@ def _scan_folder(files: tuple[Path, ...]) -> Iterator[Event]:
                 conversations.setdefault(key, []).append(path)
             else:
                 yield from _scan_file(path, head, records)
-        except (OSError, UnicodeError, EOFError, zlib.error) as error:
-            yield _unreadable(path, error)
+        except (OSError, EOFError, zlib.error) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            yield Problem(origin=Origin(path=str(path)), reason=f"can't be read: {why}")
     for (name, _), members in conversations.items():
         known = next(known for known in FORMATS if known.name == name and known.parts == "folder")
         parts = (record.value for member in members for record in read_records(member))
         yield from _read(known, parts, Origin(path=str(members[0])))
-
-
-def _unreadable(path: Path, error: Exception) -> Event:
-    if isinstance(error, UnicodeError):
-        return Skipped(path=str(path), reason="not text")
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return Problem(origin=Origin(path=str(path)), reason=f"can't be read: {why}")
 
 
 def _scan_file(path: Path, head: list[Record], rest: Iterator[Record]) -> Iterator[Event]:
@@ -99,7 +109,7 @@ def _scan_rows(path: Path, records: Iterator[Record]) -> Iterator[Event]:
             held = None
         if record.error:
             broken += 1
-            if not (record.line == 1 and record.shape == "document" and "begins neither" in record.error):
+            if record.error != NOT_JSON:
                 yield Problem(origin=origin, reason=record.error)
         elif known is not None:
             found += 1

@@ -22,9 +22,10 @@ _ISSUE_PATTERNS = tuple(
         r"<issue>\s*(.*?)\s*</issue>",
     )
 )
-_EXAMPLE = re.compile(r".*-+ END OF EXAMPLE -+\s*", re.DOTALL)
+_EXAMPLE_END = re.compile(r"-+ END OF EXAMPLE -+\s*")
 _NEW_TASK = re.compile(r"-+ NEW TASK DESCRIPTION -+\s*(.*?)\s*-+ END OF NEW TASK DESCRIPTION -+", re.DOTALL)
-_WORKDIR = re.compile(r"<uploaded_files>\s*(\S+)\s*</uploaded_files>")
+_WORKDIR = re.compile(r"<uploaded_files>\s*(\S+?)/?\s*</uploaded_files>|code repository in the directory (/\S+?)[./]? ")
+_VERSIONED_FOLDER = re.compile(r"/([A-Za-z0-9-]+)__([\w.-]+?)__[\w.]+\Z")
 _SWE_BENCH_ID = re.compile(r"\A([A-Za-z0-9][\w.-]*?)__([\w.-]+)-(\d+)(?:_\d+)?\Z")
 _SWE_SMITH_ID = re.compile(r"\A([A-Za-z0-9][\w.-]*?)__([\w.-]+)\.[0-9a-f]{8}\.\S+\Z")
 
@@ -40,7 +41,8 @@ def problem_of(prompt: str) -> str:
 
 def without_example(prompt: str) -> str:
     """The prompt without the worked example that OpenHands puts before the task for models without tool calls."""
-    prompt = _EXAMPLE.sub("", prompt, count=1)
+    for end in _EXAMPLE_END.finditer(prompt):
+        prompt = end.string[end.end() :]
     task = _NEW_TASK.search(prompt)
     return task[1] if task else prompt
 
@@ -67,9 +69,10 @@ def task_of(instance_id: str, prompt: str, row: Mapping[str, Any] | None = None,
     `known` are fields of Task that the log names (`repo`, `base_commit`, `image`); empty ones are passed over.
     """
     fields = {"repo": repo_of(instance_id)} | _row_fields(row or {}) | {k: v for k, v in known.items() if v}
-    workdir = _WORKDIR.search(prompt)
-    if workdir:
-        fields.setdefault("workdir", workdir[1])
+    if match := _WORKDIR.search(prompt):
+        fields.setdefault("workdir", match[1] or match[2])
+    if not fields["repo"] and (folder := _VERSIONED_FOLDER.search(fields.get("workdir", ""))):
+        fields["repo"] = f"{folder[1]}/{folder[2]}"  # OpenHands names the folder owner__name__version
     problem = fields.pop("problem", "") or problem_of(prompt)
     return Task(id=instance_id, problem=problem, **fields)
 

@@ -43,7 +43,9 @@ def _is_run(value: Any) -> bool:
     if isinstance(value.get("trajectory"), list):
         steps = value["trajectory"]
         return not steps or (isinstance(steps[0], dict) and "action" in steps[0] and "observation" in steps[0])
-    return set(value) <= {"history", "info", "environment"} and all("role" in item for item in value["history"][:3])
+    return set(value) <= {"history", "info", "environment", "replay_config"} and all(
+        "role" in item for item in value["history"][:3]
+    )
 
 
 def _is_1x(value: Mapping[str, Any]) -> bool:
