@@ -19,8 +19,8 @@ cp "$(git rev-parse --git-path index)" "$scratch/index" 2>/dev/null
 export GIT_INDEX_FILE="$scratch/index" GIT_OBJECT_DIRECTORY="$scratch/objects"
 export GIT_ALTERNATE_OBJECT_DIRECTORIES="$objects" GIT_OPTIONAL_LOCKS=0 LC_ALL=C
 git -c core.fsmonitor=false -c core.safecrlf=false -c advice.addEmbeddedRepo=false add -A . 2>/dev/null
-git -c core.quotePath=true -c diff.noprefix=false -c diff.mnemonicPrefix=false -c diff.renames=false \\
-    -c diff.submodule=short diff --cached --binary --full-index --no-color --no-ext-diff --no-textconv {commit}
+git -c core.fsmonitor=false -c core.quotePath=true -c diff.noprefix=false -c diff.mnemonicPrefix=false \\
+    -c diff.renames=false -c diff.submodule=short diff --cached --binary --full-index --no-color --no-ext-diff --no-textconv {commit}
 )"""
 
 

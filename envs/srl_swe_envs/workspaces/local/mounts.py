@@ -45,7 +45,8 @@ def prepare_generation(base: str, generation: int, spec: Spec) -> None:
     """In the launcher: the empty upper directories of a new generation, on a tmpfs that is its disk quota."""
     top = f"{base}/g{generation}"
     os.mkdir(top)
-    size = f"size={spec['disk_bytes']}," if spec["disk_bytes"] else ""
+    blocks = spec["disk_bytes"] // 4096  # an empty file takes memory too, which no size would count
+    size = f"size={spec['disk_bytes']},nr_inodes={blocks + 1000}," if spec["disk_bytes"] else ""
     sys_.mount("tmpfs", top, "tmpfs", sys_.MS_NOSUID | sys_.MS_NODEV, f"{size}mode=0755")
     for index, (source, _) in enumerate(spec["trees"]):
         os.makedirs(f"{top}/{index}/w")
