@@ -19,6 +19,8 @@ COMMANDS = {
     "train": "train a model on expert trajectories: sft, srl, or one after the other",
     "step": "step the world by hand, or from a pipe",
     "score": "rewards of replies against expert actions, offline",
+    "evaluate": "the resolve rate of a model on tasks, graded in fresh workspaces; resumable",
+    "images": "make task images where nothing can be pulled",
     "tasks": "list, show, validate and make tasks",
     "doctor": "what this machine can run, and what is missing",
 }

@@ -110,9 +110,10 @@ class RowGrader:
             image=row.task.image, workdir=row.task.workdir, patch=patch, script=script, log=logs / LOG_NAME,
             limits=self.limits, run=self.run, stop=self.stop,
         )  # fmt: skip
-        if not run.complete and not run.timed_out:
-            cause = "ran out of memory" if run.out_of_memory else "was killed"
-            raise WorkspaceError(f"the grading container of {row.task.id} {cause} before its script ended")
+        if run.killed_outside:
+            raise WorkspaceError(f"the grading container of {row.task.id} was killed from outside")
+        if not run.complete and run.out_of_memory:
+            raise WorkspaceError(f"the grading container of {row.task.id} ran out of memory (--memory gives it more)")
         write_atomically(logs / "run.json", json.dumps(asdict(run)) + "\n")
         grade = grade_log(row, patch, logs, run)
         return self._with_hardened(row, patch, logs, grade)
@@ -147,6 +148,8 @@ def grade_log(row: Row, patch: str, logs: Path, run: GradingRun) -> Grade:
     found = verdict(row, patch, logs / LOG_NAME)
     write_atomically(logs / "report.json", json.dumps({row.task.id: found.report}, indent=4) + "\n")
     notes = []
+    if not run.complete:
+        notes.append("the tests ended their own container")
     if found.infra_reason:
         notes.append(f"swebench suspects the environment: {found.infra_reason}")
     if not found.applied:

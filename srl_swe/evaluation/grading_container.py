@@ -53,6 +53,8 @@ class GradingRun:
     timed_out: bool
     complete: bool
     """Whether the driver came to its end. False without a time-out: something killed it."""
+    killed_outside: bool
+    """Whether somebody told the engine to end the container, other than for a time-out."""
     out_of_memory: bool
     elided_bytes: int
     duration_s: float
@@ -72,7 +74,7 @@ def run_grading(
     """
     nonce = secrets.token_hex(16)
     lease = Lease.take(run=run, lease_s=limits.timeout_s + 3600)
-    started = time.monotonic()
+    started, began_at = time.monotonic(), int(time.time())
     with _container(image, lease, limits) as container, _opened(log) as file:
         with engine_errors(f"sending the patch to a container of {image}"):
             files = {"patch.diff": patch, "eval.sh": script, "driver.sh": _driver(nonce, workdir)}
@@ -80,10 +82,12 @@ def run_grading(
         output = _Output(file, nonce.encode(), limits.log_bytes)
         timed_out = _follow(container, output, limits.timeout_s, stop)
         out_of_memory = _out_of_memory(container)
+        killed_outside = not output.complete and not timed_out and _killed_outside(container, began_at)
     return GradingRun(
         applied=output.applied,
         timed_out=timed_out,
         complete=output.complete,
+        killed_outside=killed_outside,
         out_of_memory=out_of_memory,
         elided_bytes=output.elided_bytes,
         duration_s=time.monotonic() - started,
@@ -219,6 +223,14 @@ def _out_of_memory(container: str) -> bool:
     with engine_errors("looking at a grading container"):
         state = thread_client().api.inspect_container(container)["State"]
         return bool(state.get("OOMKilled"))
+
+
+def _killed_outside(container: str, since: int) -> bool:
+    """Whether the engine's own log has a kill of this container; what its processes do to each other is not there."""
+    filters = {"container": container, "event": "kill"}
+    with engine_errors("looking at the engine's events"):
+        events = thread_client().api.events(since=since, until=int(time.time()) + 1, filters=filters, decode=True)
+        return any(True for _ in events)
 
 
 class _Output:

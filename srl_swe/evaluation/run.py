@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -49,6 +50,8 @@ class Plan:
     """Doubled after each attempt."""
     outage_after: int = 10
     """This many jobs in a row that end in `infra` stop the run."""
+    held: Callable[[str], AbstractContextManager[None]] = lambda image: nullcontext()
+    """Has a task's image on this machine while its job runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +159,8 @@ class _Worker:
         """Roll out, store, grade, store."""
         logs = self._folder.log_folder(job.key)
         try:
-            rollout = stored_rollout(self._folder, job.key)
-            if rollout is None:
-                rollout = self._tried(lambda: self._plan.source.rollout(job.item, job.sample))
-                self._folder.rollouts.append(job.key, rollout_to_json(rollout))
-            patch = rollout.patch
-            grade = self._tried(lambda: self._plan.grader.grade(job.item, patch, logs))
+            with self._plan.held(job.item.task.image):
+                grade = self._grade(job, logs)
         except (StoreError, Cancelled):
             raise
         except (WorkspaceError, PolicyError) as error:
@@ -169,10 +168,19 @@ class _Worker:
         except Exception as error:  # one bad task is a row, not a crash
             with writing(logs):
                 (logs / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-            grade = Grade(outcome="infra", notes=(f"{type(error).__name__}: {error} (see error.txt in its logs)"[:1000],))
+            note = f"{type(error).__name__}: {error} (error.txt in its logs says more)"
+            grade = Grade(outcome="infra", notes=(note[:1000],))
         self._folder.grades.append(job.key, {**grade_to_json(grade), "at": time.time()})
         self._watch_for_outage(grade)
         return Done(key=job.key, grade=grade, new=True)
+
+    def _grade(self, job: _Job, logs: Path) -> Grade:
+        rollout = stored_rollout(self._folder, job.key)
+        if rollout is None:
+            rollout = self._tried(lambda: self._plan.source.rollout(job.item, job.sample))
+            self._folder.rollouts.append(job.key, rollout_to_json(rollout))
+        patch = rollout.patch
+        return self._tried(lambda: self._plan.grader.grade(job.item, patch, logs))
 
     def _tried(self, action: Callable[[], T]) -> T:
         """The action's result; infrastructure's failures are tried again with growing pauses."""
