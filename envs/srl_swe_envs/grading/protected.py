@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-_CONTROL_FILES = frozenset(
+_CONTROL_NAMES = frozenset(
     {
         *("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg"),
         *("pyproject.toml", ".coveragerc", ".gitattributes", "sitecustomize.py", "usercustomize.py"),
+        *("site-packages", "dist-packages"),
     }
 )
 _CONTROL_SUFFIXES = (".pth", ".pyc", ".pyo", ".egg-info", ".dist-info", "__pycache__")
@@ -41,7 +42,7 @@ class Protection:
         place = PurePosixPath(path)
         whole = {path, *map(str, place.parents)}
         return (
-            any(part in _CONTROL_FILES or part.endswith(_CONTROL_SUFFIXES) for part in place.parts)
+            any(part in _CONTROL_NAMES or part.endswith(_CONTROL_SUFFIXES) for part in place.parts)
             or not whole.isdisjoint(self.test_paths | self.test_folders)
             or self._shadows(place)
         )

@@ -21,7 +21,12 @@ import pytest
 
 FunctionName = Tuple[str, str, str]
 
-_WATCHED = ("_pytest.", "pluggy", "unittest.case", "unittest.result", "unittest.suite")
+_WATCHED = (
+    *("_pytest._code", "_pytest.assertion", "_pytest.fixtures", "_pytest.main", "_pytest.nodes", "_pytest.outcomes"),
+    *("_pytest.python", "_pytest.reports", "_pytest.runner", "_pytest.skipping", "_pytest.unittest"),
+    *("pluggy", "unittest.case", "unittest.result", "unittest.suite"),
+)
+_INSTALLED = (os.path.dirname(os.path.dirname(pytest.__file__)), os.path.dirname(os.__file__))
 
 
 class _Journal:
@@ -112,7 +117,8 @@ class _Recorder:
 
     def _look_for_tampering(self) -> None:
         for name, code in self._functions.items():
-            if name not in self._tampered and _code(*name) is not code:
+            now = _code(*name)
+            if now is not code and name not in self._tampered and not _is_installed(now):
                 self._tampered.add(name)
                 self._journal.write(event="tampered", function=".".join(part for part in name if part))
 
@@ -133,7 +139,7 @@ def _watched_functions() -> Dict[FunctionName, Any]:
     """Code of the functions of pytest and unittest, by (module, class or "", name)."""
     found: Dict[FunctionName, Any] = {}
     for module_name, module in list(sys.modules.items()):
-        if module is None or not (module_name + ".").startswith(_WATCHED):
+        if module is None or not module_name.startswith(_WATCHED):
             continue
         for name, value in list(vars(module).items()):
             if isinstance(value, type) and value.__module__ == module_name:
@@ -153,6 +159,11 @@ def _code(module_name: str, class_name: str, name: str) -> Optional[Any]:
     value = getattr(value, "__func__", value)
     value = getattr(value, "fget", None) or value
     return getattr(value, "__code__", None)
+
+
+def _is_installed(code: Optional[Any]) -> bool:
+    """Whether a function comes from an installed package: other plugins may replace pytest's functions."""
+    return code is not None and code.co_filename.startswith(_INSTALLED)
 
 
 def _begin() -> Callable[..., None]:
