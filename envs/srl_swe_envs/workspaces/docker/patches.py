@@ -20,7 +20,8 @@ export GIT_INDEX_FILE="$scratch/index" GIT_OBJECT_DIRECTORY="$scratch/objects"
 export GIT_ALTERNATE_OBJECT_DIRECTORIES="$objects" GIT_OPTIONAL_LOCKS=0 LC_ALL=C
 git -c core.fsmonitor=false -c core.safecrlf=false -c advice.addEmbeddedRepo=false add -A . 2>/dev/null
 git -c core.fsmonitor=false -c core.quotePath=true -c diff.noprefix=false -c diff.mnemonicPrefix=false \\
-    -c diff.renames=false -c diff.submodule=short diff --cached --binary --full-index --no-color --no-ext-diff --no-textconv {commit}
+    -c diff.renames=false -c diff.submodule=short diff --cached --binary --full-index --no-color --no-ext-diff \\
+    --no-textconv {commit}
 )"""
 
 

@@ -84,7 +84,9 @@ def _escape(path: str) -> str:
 def _overlay(source: str, target: str, generation: int, index: int, layers: tuple[int, ...], spec: Spec) -> None:
     lower = ":".join([*(layer(old, index) for old in layers), _escape(source)])
     options = f"lowerdir={lower},upperdir={layer(generation, index)},workdir=g{generation}/{index}/w"
-    options += ",index=off,metacopy=off,redirect_dir=off" + (",userxattr" if spec["user_namespace_first"] else "")
+    # A folder of the lower layer can be renamed with redirects alone, which an ordinary user is not allowed.
+    options += ",index=off,metacopy=off,"
+    options += "userxattr" if spec["user_namespace_first"] else "redirect_dir=on"
     if len(options) > 4000:
         raise OSError(7, "too many snapshots on top of each other for one mount")
     sys_.mount("overlay", target, "overlay", sys_.MS_NOSUID | sys_.MS_NODEV, options)
