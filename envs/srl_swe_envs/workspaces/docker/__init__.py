@@ -2,8 +2,17 @@
 
 from .container import GuestContainer
 from .engine import engine_problem
+from .opening import docker_opener, spec_of
 from .pool import WarmPool
 from .spec import ContainerSpec
 from .workspace import DockerWorkspace
 
-__all__ = ["ContainerSpec", "DockerWorkspace", "GuestContainer", "WarmPool", "engine_problem"]
+__all__ = [
+    "ContainerSpec",
+    "DockerWorkspace",
+    "GuestContainer",
+    "WarmPool",
+    "docker_opener",
+    "engine_problem",
+    "spec_of",
+]
