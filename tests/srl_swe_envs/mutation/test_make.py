@@ -113,7 +113,7 @@ def test_the_issue_says_what_goes_wrong_and_never_where(everything):
 
 def test_a_failing_suite_is_the_users_mistake(repository):
     (repository / "tests" / "test_sums.py").write_text(TESTS.replace("== 4", "== 5"))
-    with pytest.raises(ConfigError, match="fails without any planted bug: tests/test_sums.py::test_half"):
+    with pytest.raises(ConfigError, match=r"fails without any planted bug: tests/test_sums\.py::test_half"):
         make_tasks(repository, limit=1, runner=SUITE)
 
 

@@ -15,9 +15,8 @@ def mutated_lines(body: str, operator: str) -> set[str]:
     head = "def f(a, b):\n"
     text = head + "".join(f"    {line}\n" for line in body.split("\n"))
     made = [mutant for mutant in mutants_of(SourceFile(path="f.py", text=text)) if mutant.operator == operator]
-    return {
-        "\n".join(line[4:] for line in mutant.plant(text).removeprefix(head).rstrip("\n").split("\n")) for mutant in made
-    }
+    bodies = [mutant.plant(text).removeprefix(head).rstrip("\n").split("\n") for mutant in made]
+    return {"\n".join(line[4:] for line in body) for body in bodies}
 
 
 @pytest.mark.parametrize(

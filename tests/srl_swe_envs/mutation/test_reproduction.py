@@ -4,7 +4,7 @@ import pytest
 
 from srl_swe_envs.mutation.reproduction import reproduction_of
 
-TESTS = '''
+TESTS = """
 import math
 import pytest
 
@@ -62,7 +62,7 @@ def test_parameter(name):
 class TestCart:
     def test_method(self):
         assert price("tea") == 3
-'''
+"""
 
 
 def line_of(text: str) -> int:

@@ -50,7 +50,10 @@ def test_bound_names_leave_out_those_of_comprehensions_and_self():
 
 
 def test_docstrings_annotations_f_strings_and_messages_are_never_touched():
-    text = 'def f(a: "int" = 1) -> "str":\n    """Doc 7."""\n    if a > 2:\n        raise ValueError("max 3")\n    return f"{a + 4}"\n'
+    text = (
+        'def f(a: "int" = 1) -> "str":\n    """Doc 7."""\n    if a > 2:\n        raise ValueError("max 3")\n'
+        '    return f"{a + 4}"\n'
+    )
     source = SourceFile(path="f.py", text=text)
     (scope,) = scopes(source)
     constants = {node.value for node in own_nodes(scope.function) if isinstance(node, ast.Constant)}
