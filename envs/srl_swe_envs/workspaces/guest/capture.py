@@ -11,6 +11,7 @@ class HeadTail:
         self._tail_cap = max(cap_bytes - self._head_cap, 1)
         self._head = bytearray()
         self._tail = bytearray()
+        self._elided_bytes = 0
         self._elided_chars = 0
 
     def feed(self, chunk: bytes) -> None:
@@ -30,6 +31,7 @@ class HeadTail:
             self._drop(extra)
 
     def _drop(self, count: int) -> None:
+        self._elided_bytes += count
         # UTF-8 continuation bytes are no characters of their own
         self._elided_chars += len(bytes(self._tail[:count]).translate(None, _CONTINUATION))
         del self._tail[:count]
@@ -37,7 +39,7 @@ class HeadTail:
     def finish(self) -> "tuple[bytes, bytes, int]":
         """Head, tail, and the number of characters between them that are gone (0: the two join seamlessly)."""
         self._trim()
-        if not self._elided_chars:
+        if not self._elided_bytes:
             return bytes(self._head), bytes(self._tail), 0
         # The cut may have split a character: the tail starts at the next whole one, the head ends at the last.
         start = 0
@@ -55,4 +57,4 @@ class HeadTail:
                 break
             if lead < 0x80:
                 break
-        return head, bytes(self._tail), self._elided_chars
+        return head, bytes(self._tail), max(self._elided_chars, 1)
