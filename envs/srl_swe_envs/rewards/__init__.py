@@ -3,7 +3,15 @@
 from .characters import Characters
 from .score import CHARACTERS, MALFORMED_VALUE, StepReward, score, score_replies
 from .scorer import Scorer, Target
-from .similarity import MatchingBlock, kernel_name, matching_blocks, similarity, similarity_batch
+from .similarity import (
+    MatchingBlock,
+    kernel_name,
+    matching_blocks,
+    similarity,
+    similarity_batch,
+    token_similarity,
+    token_similarity_batch,
+)
 
 __all__ = [
     "CHARACTERS",
@@ -19,4 +27,6 @@ __all__ = [
     "score_replies",
     "similarity",
     "similarity_batch",
+    "token_similarity",
+    "token_similarity_batch",
 ]

@@ -12,7 +12,7 @@ while it works and spreads a batch over threads, and `gestalt`, in pure Python.
 """
 
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,17 +57,14 @@ def similarity_batch(
     one. Raises ValueError unless there is one expert or as many as actions.
     """
     experts = (expert,) * len(actions) if isinstance(expert, str) else expert
-    if len(experts) != len(actions):
-        raise ValueError(f"{len(actions)} actions but {len(experts)} experts")
+    _check_counts(actions, experts)
     pairs = list(zip(actions, experts, strict=True))
     index_of = {pair: k for k, pair in enumerate(dict.fromkeys(pairs))}
-    ratios = np.empty(len(index_of), dtype=np.float64)
     if _compiled:
-        columns = tuple(zip(*index_of, strict=True)) or ((), ())
-        _gestalt.ratios(columns[0], columns[1], ratios, autojunk, num_threads or _usable_cpus())
+        ratios = _compiled_ratios(index_of, autojunk, num_threads)
     else:
-        ratios[:] = [gestalt.ratio(a, b, autojunk) for a, b in index_of]
-    return ratios[[index_of[pair] for pair in pairs]] if pairs else ratios
+        ratios = np.array([gestalt.ratio(a, b, autojunk) for a, b in index_of], dtype=np.float64)
+    return ratios[np.fromiter((index_of[pair] for pair in pairs), dtype=np.intp, count=len(pairs))]
 
 
 def token_similarity(action: Tokens, expert: Tokens, *, autojunk: bool = False) -> float:
@@ -76,6 +73,17 @@ def token_similarity(action: Tokens, expert: Tokens, *, autojunk: bool = False) 
     if _compiled:
         return _gestalt.ratio(action_ids, expert_ids, autojunk)
     return gestalt.ratio(action_ids.tolist(), expert_ids.tolist(), autojunk)
+
+
+def token_similarity_batch(
+    actions: Sequence[Tokens], experts: Sequence[Tokens], *, autojunk: bool = False, num_threads: int | None = None
+) -> NDArray[np.float64]:
+    """Similarities of many token sequences to one expert each, shape `(len(actions),)`; see `similarity_batch`."""
+    _check_counts(actions, experts)
+    pairs = [_ids(action, expert) for action, expert in zip(actions, experts, strict=True)]
+    if _compiled:
+        return _compiled_ratios(pairs, autojunk, num_threads)
+    return np.array([gestalt.ratio(a.tolist(), b.tolist(), autojunk) for a, b in pairs], dtype=np.float64)
 
 
 def matching_blocks(action: Tokens, expert: Tokens, *, autojunk: bool = False) -> tuple[MatchingBlock, ...]:
@@ -101,6 +109,22 @@ def matching_blocks(action: Tokens, expert: Tokens, *, autojunk: bool = False) -
         else:
             merged.append(MatchingBlock(i, j, size))
     return (*merged, MatchingBlock(len(action), len(expert), 0))
+
+
+def _check_counts(actions: Sequence[object], experts: Sequence[object]) -> None:
+    if len(experts) != len(actions):
+        raise ValueError(f"{len(actions)} actions but {len(experts)} experts")
+
+
+def _compiled_ratios(
+    pairs: Collection[tuple[str, str]] | Collection[tuple[NDArray[np.uint32], NDArray[np.uint32]]],
+    autojunk: bool,
+    num_threads: int | None,
+) -> NDArray[np.float64]:
+    ratios = np.empty(len(pairs), dtype=np.float64)
+    actions, experts = tuple(a for a, _ in pairs), tuple(b for _, b in pairs)
+    _gestalt.ratios(actions, experts, ratios, autojunk, num_threads or _usable_cpus())
+    return ratios
 
 
 def _ids(action: Tokens, expert: Tokens) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
