@@ -89,7 +89,7 @@ class Editor:
         """The file, or what stands in its place."""
         try:
             return TextFile.decode(self._files.read(str(path)))
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # a path with NUL or lone surrogates names nothing
             return None
         except IsADirectoryError:
             return "folder"
@@ -99,7 +99,7 @@ class Editor:
     def _write(self, path: PurePosixPath, text: str, encoding: str) -> None:
         try:
             self._files.write(str(path), text.encode(encoding))
-        except (OSError, UnicodeEncodeError) as error:
+        except (OSError, ValueError) as error:
             raise _Refused(20, f"Ran into {error} while trying to write to {path}") from error
 
     def _view_folder(self, path: PurePosixPath, action: View) -> str:

@@ -35,7 +35,7 @@ class Tools:
         """What the agent sees of its action; raises WorkspaceError when the workspace failed, nothing else."""
         match action:
             case Shell():
-                return _shell_observation(self.workspace.run(action.command, timeout_s=self.timeout_s), self.timeout_s)
+                return self._shell(action.command)
             case View() | Create() | Replace() | Insert() | Undo():
                 result = self.editor.run(action)
                 return Observation(text=result.text, exit_code=result.exit_code)
@@ -45,6 +45,15 @@ class Tools:
                 return Observation(text=f"The tool {action.tool} is not available here.", exit_code=_NOT_EXECUTABLE)
             case _:
                 assert_never(action)
+
+    def _shell(self, command: str) -> Observation:
+        try:
+            command.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            return Observation(
+                text=f"The command is no text that can be run: {error.reason}.", exit_code=_NOT_EXECUTABLE
+            )
+        return _shell_observation(self.workspace.run(command, timeout_s=self.timeout_s), self.timeout_s)
 
 
 def _shell_observation(result: CommandResult, timeout_s: float) -> Observation:
