@@ -197,8 +197,11 @@ def line_substitution(fix: Fix) -> str:
 
 
 def _run(report: CallReport) -> Shell:
-    """Run an issue's code; of tracebacks only the frames in files and the error are kept."""
-    ending = ' 2>&1 | grep -v -e "^    " -e "<string>"' if report.raises else ""
+    """Run an issue's code; of tracebacks only frames of named functions and the error are kept.
+
+    Which frames comprehensions and generated methods have, and how a line is underlined, depends on the interpreter.
+    """
+    ending = ' 2>&1 | grep -v -e "^    " -e "^  .*<"' if report.raises else ""
     return Shell(command=f'python -c "{report.program}"{ending}')
 
 

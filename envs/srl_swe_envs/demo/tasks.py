@@ -7,7 +7,6 @@ tasks come from different packages.
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -16,8 +15,8 @@ from typing import Literal
 
 from ..errors import ConfigError
 from ..mutation.mutants import Mutant
+from ..mutation.repository import commit_all, write_files
 from ..tasks import Task
-from .repository import commit_all, write_files
 
 HELD_OUT_PACKAGES = ("lrucache", "purse", "romans")
 """Packages whose tasks are never trained on."""
@@ -119,18 +118,6 @@ def _demo_task(record: dict[str, str], suites: dict[str, list[str]]) -> DemoTask
         test_command=TEST_COMMAND,
         fail_to_pass=failing,
         pass_to_pass=tuple(test for test in suites[package] if test not in failing),
-        gold_patch=_gold_patch(package, mutant),
+        gold_patch=mutant.fixing_patch(dict(package_files(package))[mutant.path]),
     )
     return DemoTask(task=task, package=package, mutant=mutant)
-
-
-def _gold_patch(package: str, mutant: Mutant) -> str:
-    """The diff that takes the bug out."""
-    fixed = dict(package_files(package))[mutant.path]
-    lines = difflib.unified_diff(
-        mutant.plant(fixed).splitlines(keepends=True),
-        fixed.splitlines(keepends=True),
-        f"a/{mutant.path}",
-        f"b/{mutant.path}",
-    )
-    return f"diff --git a/{mutant.path} b/{mutant.path}\n" + "".join(lines)

@@ -7,8 +7,6 @@ a smaller limit gives the first tasks of a larger one.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,13 +18,13 @@ from queue import SimpleQueue
 from ..errors import ConfigError
 from .issues import write_issue
 from .mutants import Mutant, ordered_mutants, python_sources
+from .repository import commit_all, copy_files, repository_files
 from .suite import PytestSuite, SuiteRun, SuiteRunner
 
 _BASELINE_TIMEOUT_S = 600.0
 _MIN_TIMEOUT_S = 10.0
 _UNSTEADY = frozenset({"MemoryError", "RecursionError", "SystemError"})
 """What a test fails with at a place that differs from machine to machine."""
-_IGNORED = ("__pycache__", ".git", ".venv", "venv", ".tox", "node_modules", ".pytest_cache", ".ruff_cache", "build")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +65,7 @@ def make_tasks(
     None. Raises ConfigError when the repository has no code or its suite does not pass as it is.
     """
     chosen = runner if runner is not None else PytestSuite()
-    files = _files(repository)
+    files = repository_files(repository)
     sources = list(python_sources(repository, paths or [path for path in files if is_code(path)]))
     if not sources:
         raise ConfigError(f"{repository} has no Python files to plant bugs in")
@@ -87,6 +85,23 @@ def make_tasks(
             if len(tasks) == limit:
                 break
     return tasks
+
+
+def materialise_mutant(repository: Path, mutant: Mutant, directory: Path) -> str:
+    """Write a repository with a bug into a new or empty directory, as one commit; gives the commit's id.
+
+    Nothing of the repository's own history goes along, so the fix cannot be dug out of it. Raises ConfigError when
+    the directory holds something or the repository is not the one the mutant was made for.
+    """
+    if directory.exists() and any(directory.iterdir()):
+        raise ConfigError(f"{directory} is not empty")
+    try:
+        broken = mutant.plant((repository / mutant.path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{repository} is not the repository the task was made from: {error}") from error
+    copy_files(repository, repository_files(repository), directory)
+    (directory / mutant.path).write_text(broken, encoding="utf-8")
+    return commit_all(directory, message="Initial state")
 
 
 def is_code(path: str) -> bool:
@@ -156,22 +171,7 @@ def _baseline(original: Path, runner: SuiteRunner) -> SuiteRun:
     return run
 
 
-def _files(repository: Path) -> list[str]:
-    """Files of the repository: what git knows, or everything that is no build product."""
-    if not repository.is_dir():
-        raise ConfigError(f"{repository} is not a directory")
-    if (repository / ".git").exists():
-        listed = subprocess.run(
-            ("git", "-C", str(repository), "ls-files", "-z"), capture_output=True, check=True, text=True
-        )
-        return sorted(path for path in listed.stdout.split("\0") if path and (repository / path).is_file())
-    found = (path.relative_to(repository) for path in repository.rglob("*") if path.is_file())
-    return sorted(path.as_posix() for path in found if not any(part in _IGNORED for part in path.parts))
-
-
 def _copy(repository: Path, files: Sequence[str], stack: ExitStack) -> Path:
     root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="srl-swe-mutants-")))
-    for path in files:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(repository / path, root / path)
+    copy_files(repository, files, root)
     return root

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,14 @@ class Mutant:
     def remove(self, text: str) -> str:
         """The file without the bug."""
         return self._swap(text, self.new, self.old)
+
+    def planting_patch(self, text: str) -> str:
+        """The diff that puts the bug into the file `text`, as `git apply` takes it."""
+        return _patch(self.path, text, self.plant(text))
+
+    def fixing_patch(self, text: str) -> str:
+        """The diff that takes the bug out again; `text` is the file without it."""
+        return _patch(self.path, self.plant(text), text)
 
     def _swap(self, text: str, old: str, new: str) -> str:
         end = self.start + len(old)
@@ -84,6 +93,15 @@ def python_sources(root: Path, paths: Sequence[str]) -> Iterator[SourceFile]:
             yield SourceFile(path=path, text=(root / path).read_text(encoding="utf-8"))
         except (SyntaxError, UnicodeDecodeError):
             continue
+
+
+def _patch(path: str, before: str, after: str) -> str:
+    old, new = (text.splitlines(keepends=True) for text in (before, after))
+    lines = (
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}")
+    )
+    return f"diff --git a/{path} b/{path}\n" + "".join(lines)
 
 
 def _is_python(text: str) -> bool:

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from srl_swe_envs.errors import ConfigError
-from srl_swe_envs.mutation import PytestSuite, make_tasks
+from srl_swe_envs.mutation import PytestSuite, make_tasks, materialise_mutant
 from srl_swe_envs.mutation.make import is_code
 
 CODE = '''"""Small sums."""
@@ -143,3 +143,19 @@ def test_a_repository_without_code_is_the_users_mistake(tmp_path):
 )
 def test_bugs_go_into_code_only(path, expected):
     assert is_code(path) is expected
+
+
+def test_a_materialised_mutant_is_one_commit_without_the_repositorys_history(everything, tmp_path):
+    folder, _, tasks = everything
+    commit = materialise_mutant(folder, tasks[0].mutant, tmp_path / "task")
+    log = subprocess.run(["git", "log", "--format=%H"], cwd=tmp_path / "task", capture_output=True, text=True)
+    assert log.stdout.split() == [commit]
+    assert (tmp_path / "task" / "sums.py").read_text() == tasks[0].mutant.plant(CODE)
+    assert not (tmp_path / "task" / "scratch.py").exists()
+
+
+def test_a_mutant_of_another_repository_is_the_users_mistake(everything, tmp_path):
+    _, _, tasks = everything
+    (tmp_path / "sums.py").write_text("# " + CODE)
+    with pytest.raises(ConfigError, match="not the repository the task was made from"):
+        materialise_mutant(tmp_path, tasks[0].mutant, tmp_path / "task")

@@ -1,6 +1,7 @@
 """What each mutation operator makes of a line of code."""
 
 import ast
+import subprocess
 
 import pytest
 
@@ -97,3 +98,12 @@ def test_the_order_depends_on_the_seed_alone_and_mixes_operators():
     assert first != other
     assert sorted(map(repr, first)) == sorted(map(repr, other))
     assert len({mutant.operator for mutant in first[:30]}) >= 10
+
+
+@pytest.mark.parametrize("text", ["def f(a, b):\n    return a + b\n", "def f(a, b):\n    return a + b"])
+def test_patches_plant_the_bug_and_take_it_out(text, tmp_path):
+    mutant = mutants_of(SourceFile(path="f.py", text=text))[0]
+    (tmp_path / "f.py").write_text(text)
+    for patch, expected in ((mutant.planting_patch(text), mutant.plant(text)), (mutant.fixing_patch(text), text)):
+        subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=patch, text=True, check=True)
+        assert (tmp_path / "f.py").read_text() == expected
