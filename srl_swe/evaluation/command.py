@@ -258,8 +258,7 @@ def _write_predictions(options: Options, samples: tuple[Sample, ...]) -> Path:
                     "instance_id": sample.item.task.id,
                     "model_name_or_path": sample.rollout.policy,
                     "model_patch": sample.rollout.patch,
-                },
-                ensure_ascii=False,
+                }
             )
             for sample in samples
             if sample.number == number and sample.rollout is not None

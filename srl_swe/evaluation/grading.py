@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -24,7 +24,7 @@ from .items import Item
 from .patches import is_empty
 from .rows import Row
 from .store import write_atomically
-from .verified import evaluation_script, verdict
+from .verified import evaluation_script, name_in_log, verdict
 
 OutcomeName: TypeAlias = Literal["resolved", "unresolved", "empty", "not_applied", "timed_out", "infra"]
 OUTCOMES: tuple[OutcomeName, ...] = ("resolved", "unresolved", "empty", "not_applied", "timed_out", "infra")
@@ -125,7 +125,10 @@ class RowGrader:
         if not is_pytest(row):
             return _noted(grade, "no hardened outcome: the tests are not run by pytest")
         try:
-            outcome = hardened_grade(row.task, patch, self.open_workspace, timeout_s=self.limits.timeout_s)
+            outcome = hardened_grade(
+                _gradable(row.task), patch, self.open_workspace, timeout_s=self.limits.timeout_s,
+                known_as=name_in_log(row),
+            )  # fmt: skip
         except WorkspaceError as error:
             return _noted(grade, f"no hardened outcome: {error}")
         write_atomically(logs / "hardened.txt", outcome.output)
@@ -184,6 +187,11 @@ def grade_from_json(record: dict[str, Any]) -> Grade:
     for name in ("notes", "failed_tests"):
         values[name] = tuple(values.get(name, ()))
     return Grade(**values)
+
+
+def _gradable(task: Task) -> Task:
+    """The task without ids that are no tests: two rows of Verified list pytest's progress mark `[100%]`."""
+    return replace(task, pass_to_pass=tuple(test for test in task.pass_to_pass if "::" in test))
 
 
 def _name(outcome: Outcome) -> OutcomeName:

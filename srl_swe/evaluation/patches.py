@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 _HEADER = re.compile(r"^diff --git a/(?P<old>.*?) b/(?P<new>.*)$", re.MULTILINE)
 _OLD = re.compile(r"^--- a/(?P<path>[^\t\n]*)", re.MULTILINE)
@@ -40,4 +41,4 @@ def is_empty(patch: str) -> bool:
 def _sections(patch: str) -> list[str]:
     """The parts of a patch that each belong to one file."""
     starts = [match.start() for match in _HEADER.finditer(patch)]
-    return [patch[start:end] for start, end in zip(starts, [*starts[1:], len(patch)], strict=True)]
+    return [patch[start:end] for start, end in pairwise((*starts, len(patch)))]

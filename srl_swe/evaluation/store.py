@@ -53,8 +53,8 @@ class JsonLines:
 
     def append(self, key: Key, record: dict[str, Any]) -> None:
         """Add one record; it is on disk when this returns. Raises StoreError, and then nothing was added."""
-        line = json.dumps({"task": key[0], "sample": key[1], **record}, ensure_ascii=False) + "\n"
-        data = line.encode("utf-8", "surrogateescape")
+        line = json.dumps({"task": key[0], "sample": key[1], **record}) + "\n"
+        data = line.encode("ascii")  # bytes of a patch that are no text stay as escapes
         with self._lock, writing(self._path):
             try:
                 written = 0

@@ -11,7 +11,7 @@ import contextlib
 import importlib.metadata
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,20 @@ def verdict(row: Row, patch: str, log: Path, *, model_name: str = "model") -> Ve
         infra_reason=str(report.get("infra_failure_reason", "")) if report.get("infra_failure") else "",
         report=report,
     )
+
+
+def name_in_log(row: Row) -> Callable[[str], str]:
+    """The name under which swebench's log parser knows a pytest node id: cut at a blank, paths in it shortened."""
+    with _swebench():
+        from swebench.harness.log_parsers import PARSER_REGISTRY
+        from swebench.harness.utils import make_test_spec
+
+        parse, spec = PARSER_REGISTRY[row.log_parser], make_test_spec(row.to_swebench())
+
+    def name(node_id: str) -> str:
+        return next(iter(parse(f"PASSED {node_id}", spec)), node_id)
+
+    return name
 
 
 @contextlib.contextmanager
