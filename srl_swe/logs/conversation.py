@@ -18,6 +18,8 @@ TextReader: TypeAlias = Callable[[str], tuple[str, Action]]
 """Thought and action of a reply's text; raises MalformedReply."""
 
 _EDGE_CHARS = 300
+_HEAD_CHARS = 1000
+"""Where a harness' own words stand in a message."""
 _EXIT_CODE_FIRST = re.compile(r"\s*<returncode>(-?\d+)</returncode>|Exit code:? (\d+)\b")
 _EXIT_CODE_LAST = re.compile(r"exit code:? (-?\d+)\.?\]?\s*\Z")
 _ELIDED = re.compile(r"<elided_chars>\s*(\d+) characters elided|(\d+) characters were elided")
@@ -80,7 +82,9 @@ def _read_reply(message: Message, rules: Rules, builder: TurnBuilder) -> None:
 
 
 def _is_rejection(message: Message, rules: Rules) -> bool:
-    return message.role == "user" and rules.rejections is not None and bool(rules.rejections.search(message.text))
+    if message.role != "user" or rules.rejections is None:
+        return False
+    return bool(rules.rejections.search(message.text[:_HEAD_CHARS]))
 
 
 def _read_user(message: Message, rules: Rules, builder: TurnBuilder) -> None:
@@ -91,7 +95,7 @@ def _read_user(message: Message, rules: Rules, builder: TurnBuilder) -> None:
         builder.drop("format-error message")
     elif text.startswith("diff --git ") and builder.has_submitted():
         builder.drop("exit pseudo-step")
-    elif reason := next((name for name, pattern in rules.fake_user.items() if pattern.search(text)), ""):
+    elif reason := next((name for name, pattern in rules.fake_user.items() if pattern.search(text[:_HEAD_CHARS])), ""):
         builder.drop(reason)
     elif not builder.has_turns():
         builder.note("task")

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -116,10 +116,14 @@ class _Stream:
             if not self._peek():
                 return
             record = self._value(shape)
-            if shape == "document" and not record.error:
+            if not record.error:
+                line = self._line
                 self._skip_space()
-                shape = "line" if self._peek() else "document"
-            yield Record(line=record.line, value=record.value, error=record.error, shape=shape)
+                if self._line == line and self._peek() not in ("{", ""):
+                    record = Record(line=record.line, error="not JSON: something stands behind the value")
+                elif self._peek():
+                    shape = "line"
+            yield replace(record, shape=shape)
             if record.error:
                 shape = "line"
                 if not self._skip_to_next_object():
@@ -134,7 +138,7 @@ class _Stream:
                 return Record(line=line, error="nested too deeply", shape=shape)
             except json.JSONDecodeError as error:
                 if self._broken(error) or not self._more(wanted):
-                    return Record(line=self._line_of(error), error=_why(error))
+                    return Record(line=self._line_of(error, shape), error=_why(error))
                 wanted *= 2
                 continue
             if end == len(self._text) and not self._ended and self._more(_CHUNK_CHARS):
@@ -148,10 +152,9 @@ class _Stream:
             return False
         return error.msg.startswith("Invalid control character") or error.pos < len(self._text) - 16
 
-    def _line_of(self, error: json.JSONDecodeError) -> int:
-        """The line to name: the fault's own, or the value's first where the fault is that the next value begins."""
-        start = self._text.rfind("\n", 0, error.pos) + 1
-        if start > self._position and self._text.startswith("{", start):
+    def _line_of(self, error: json.JSONDecodeError, shape: str) -> int:
+        """The line to name: the fault's own in a document, the value's first one where each line is a value."""
+        if shape == "line" or "\n{" in self._text[self._position : error.pos + 1]:
             return self._line
         return self._line + self._text.count("\n", self._position, error.pos)
 

@@ -24,7 +24,10 @@ _ISSUE_PATTERNS = tuple(
 )
 _EXAMPLE_END = re.compile(r"-+ END OF EXAMPLE -+\s*")
 _NEW_TASK = re.compile(r"-+ NEW TASK DESCRIPTION -+\s*(.*?)\s*-+ END OF NEW TASK DESCRIPTION -+", re.DOTALL)
-_WORKDIR = re.compile(r"<uploaded_files>\s*(\S+?)/?\s*</uploaded_files>|code repository in the directory (/\S+?)[./]? ")
+_WORKDIRS = (
+    re.compile(r"<uploaded_files>\s*(\S+?)/?\s*</uploaded_files>"),
+    re.compile(r"code repository in the directory (/\S+?)[./]? "),
+)
 _VERSIONED_FOLDER = re.compile(r"/([A-Za-z0-9-]+)__([\w.-]+?)__[\w.]+\Z")
 _SWE_BENCH_ID = re.compile(r"\A([A-Za-z0-9][\w.-]*?)__([\w.-]+)-(\d+)(?:_\d+)?\Z")
 _SWE_SMITH_ID = re.compile(r"\A([A-Za-z0-9][\w.-]*?)__([\w.-]+)\.[0-9a-f]{8}\.\S+\Z")
@@ -41,8 +44,8 @@ def problem_of(prompt: str) -> str:
 
 def without_example(prompt: str) -> str:
     """The prompt without the worked example that OpenHands puts before the task for models without tool calls."""
-    for end in _EXAMPLE_END.finditer(prompt):
-        prompt = end.string[end.end() :]
+    if "END OF EXAMPLE" in prompt:
+        prompt = _EXAMPLE_END.split(prompt)[-1]
     task = _NEW_TASK.search(prompt)
     return task[1] if task else prompt
 
@@ -69,8 +72,8 @@ def task_of(instance_id: str, prompt: str, row: Mapping[str, Any] | None = None,
     `known` are fields of Task that the log names (`repo`, `base_commit`, `image`); empty ones are passed over.
     """
     fields = {"repo": repo_of(instance_id)} | _row_fields(row or {}) | {k: v for k, v in known.items() if v}
-    if match := _WORKDIR.search(prompt):
-        fields.setdefault("workdir", match[1] or match[2])
+    if match := next(filter(None, (pattern.search(prompt) for pattern in _WORKDIRS)), None):
+        fields.setdefault("workdir", match[1])
     if not fields["repo"] and (folder := _VERSIONED_FOLDER.search(fields.get("workdir", ""))):
         fields["repo"] = f"{folder[1]}/{folder[2]}"  # OpenHands names the folder owner__name__version
     problem = fields.pop("problem", "") or problem_of(prompt)
@@ -88,12 +91,12 @@ def _row_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     }
     fields: dict[str, Any] = {name: value for name, value in texts.items() if isinstance(value, str) and value}
     for name, column in (("fail_to_pass", "FAIL_TO_PASS"), ("pass_to_pass", "PASS_TO_PASS")):
-        if tests := test_ids(row.get(column)):
+        if tests := listed_tests(row.get(column)):
             fields[name] = tests
     return fields
 
 
-def test_ids(value: Any) -> tuple[str, ...]:
+def listed_tests(value: Any) -> tuple[str, ...]:
     """Test ids of a FAIL_TO_PASS or PASS_TO_PASS column: a list, or the JSON text of one."""
     if isinstance(value, str):
         try:

@@ -13,7 +13,7 @@ from .nebius import NEBIUS
 from .openai_responses import OPENAI_RESPONSES
 from .openhands_completions import OPENHANDS_COMPLETIONS
 from .openhands_v0 import OPENHANDS_V0, OPENHANDS_V0_EVENTS
-from .openhands_v1 import OPENHANDS_V1
+from .openhands_v1 import OPENHANDS_V1, OPENHANDS_V1_FILE
 from .r2e_gym import R2E_GYM
 from .swe_agent import SWE_AGENT_0X, SWE_AGENT_1X
 from .swe_gym import SWE_GYM
@@ -39,6 +39,7 @@ FORMATS: tuple[LogFormat, ...] = (
     CLAUDE_CODE_WEB,
     CODEX_SESSION,
     CLAUDE_CODE_SESSION,
+    OPENHANDS_V1_FILE,
     OPENHANDS_V0_EVENTS,
     CHAT,
     CHAT_LIST,

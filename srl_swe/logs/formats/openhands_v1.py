@@ -111,3 +111,5 @@ def _model(events: Iterable[Mapping[str, Any]]) -> str:
 OPENHANDS_V1 = LogFormat(
     name="openhands_v1", matches=_matches, read=_read, parts="folder", conversation=lambda value: ""
 )
+OPENHANDS_V1_FILE = LogFormat(name="openhands_v1", matches=_matches, read=_read, parts="file")
+"""The same events gathered in one file."""
