@@ -89,8 +89,9 @@ class PytestSuite:
             environment = _environment(directory)
             environment |= {"SRL_SWE_PROBE": str(log), "SRL_SWE_PROBE_BYTES": str(_MEMORY_BYTES)}
             environment["PYTHONPATH"] = os.pathsep.join((str(directory), str(_PROBE.parent)))
-            command = (self.python, "-m", "pytest", "-q", "--tb=no", "-p", "pytest_probe", "-p", "no:cacheprovider")
-            output = _run((*command, *self.arguments), directory, environment, timeout_s)
+            options = ("-q", "--tb=no", "--maxfail=0", "-p", "pytest_probe", "-p", "no:cacheprovider")
+            command = (self.python, "-m", "pytest", *options, *self.arguments)
+            output = _run(command, directory, environment, timeout_s)
             if not log.exists() and output is not None:
                 raise WorkspaceError(f"pytest did not start in {directory}: {output.strip()[-300:]}")
             return _read_log(log, killed=output is None)

@@ -34,6 +34,12 @@ def test_failures_are_told_with_error_message_and_line(tmp_path):
     assert run.failures["test_it.py::test_setup"].error == "ZeroDivisionError"
 
 
+def test_a_repository_that_stops_at_the_first_failure_is_run_to_its_end(tmp_path):
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -x\n")
+    (tmp_path / "test_it.py").write_text("def test_a(): assert 0\ndef test_b(): assert 0\n")
+    assert set(SUITE.run(tmp_path, timeout_s=60.0).failures) == {"test_it.py::test_a", "test_it.py::test_b"}
+
+
 def test_a_run_beyond_its_time_is_killed(tmp_path):
     (tmp_path / "test_it.py").write_text("def test_endless():\n    while True: pass\n")
     run = SUITE.run(tmp_path, timeout_s=3.0)
