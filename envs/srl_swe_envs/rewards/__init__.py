@@ -1,6 +1,7 @@
 """Rewards: how a reply's action is scored against the expert's."""
 
 from .characters import Characters
+from .named import SCORERS, scorer_named
 from .score import CHARACTERS, MALFORMED_VALUE, StepReward, score, score_replies
 from .scorer import Scorer, Target
 from .similarity import (
@@ -16,6 +17,7 @@ from .similarity import (
 __all__ = [
     "CHARACTERS",
     "MALFORMED_VALUE",
+    "SCORERS",
     "Characters",
     "MatchingBlock",
     "Scorer",
@@ -25,6 +27,7 @@ __all__ = [
     "matching_blocks",
     "score",
     "score_replies",
+    "scorer_named",
     "similarity",
     "similarity_batch",
     "token_similarity",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from ..actions import Action, Create, Insert, Replace, Shell, View
+from ..actions import Create, Insert, Replace, Shell, View
 from ..trajectories import Turn
 from .editor import Editor
 from .files import MemoryFiles
@@ -111,11 +111,6 @@ def shows_unseen(text: str) -> bool:
 def files_before(turns: Iterable[Turn]) -> dict[str, str]:
     """Texts of the files after these turns, as far as the turns show them."""
     return RecordedFiles(turns).texts()
-
-
-def edits(action: Action) -> bool:
-    """Whether an action changes a file through the editor."""
-    return isinstance(action, Create | Replace | Insert)
 
 
 def _numbered_lines(shown: str) -> tuple[dict[int, str], bool, bool]:

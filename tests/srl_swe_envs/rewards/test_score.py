@@ -4,6 +4,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from srl_swe_envs import (
     ConfigError,
     Create,
