@@ -88,9 +88,8 @@ class DecodePass:
                 seen, weight = _plain(folded, context.keys, context.values, scaling)
             else:
                 seen, weight = flash.forward(folded, context.keys, context.values, False, scaling)
-            _join(
-                out, lse, slice(cohort.start, cohort.end), unfold(seen, query.shape[1]), unfold(weight, query.shape[1])
-            )
+            heads = query.shape[1]
+            _join(out, lse, slice(cohort.start, cohort.end), unfold(seen, heads), unfold(weight, heads))
         return out.to(query.dtype)
 
     def read_out(self, hidden: Tensor, head: nn.Module) -> Logits:

@@ -1,6 +1,6 @@
 """Log-probabilities at loss terms only: hidden states are gathered first, then scored in chunks.
 
-A prompt token that nothing is trained on never meets the output matrix, and logits of at most `max_logit_bytes`
+A prompt token that nothing is trained on never meets the output matrix, and logits of at most `MAX_LOGIT_BYTES`
 exist at once: with more terms, each chunk's are computed again in the backward.
 """
 
@@ -22,14 +22,13 @@ def score(
     *,
     temperature: float,
     vocabulary: int,
-    max_logit_bytes: int = MAX_LOGIT_BYTES,
 ) -> tuple[Tensor, Tensor]:
     """Log-probability of each target and entropy of its distribution at `temperature`.
 
     hidden `[M, width]`, targets `[M]`; both results `[M]`, float32 or the model's type if wider. The entropy has no
     gradient.
     """
-    rows = max(1, max_logit_bytes // (4 * vocabulary))
+    rows = max(1, MAX_LOGIT_BYTES // (4 * vocabulary))
     if targets.numel() <= rows:
         return _score(hidden, head, targets, temperature)
     scored: list[tuple[Tensor, Tensor]] = []

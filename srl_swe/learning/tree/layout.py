@@ -16,7 +16,7 @@ The last trained token of a branch is a target only and is never forwarded. A lo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -216,8 +216,8 @@ def visibility(row: Row, *, begin: int = 0) -> torch.Tensor:
     return ints
 
 
-def sees(ints: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-    """Whether queries see keys; `ints` `[5, ...]`, and `query`, `key` in key/value coordinates, broadcast together."""
+def sees(ints: Iterable[torch.Tensor], query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """Whether queries see keys; the five ints, `query` and `key` (key/value coordinates) broadcast together."""
     context_start, context_end, shared_start, shared_end, branch_start = ints
     in_context = (key >= context_start) & (key < context_end)
     in_shared = (key >= shared_start) & (key < shared_end) & (key <= query)

@@ -12,6 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
+from torch.nn.functional import pad
 
 from ..layout import sees, visibility
 from ..store import Context, tapped
@@ -26,11 +27,8 @@ def flex(query: Tensor, key: Tensor, value: Tensor, context: Context | None, vie
         stored_keys, stored_values = tapped(context)
         key, value = torch.cat((stored_keys, key), 2), torch.cat((stored_values, value), 2)
     tokens, positions = query.shape[2], key.shape[2]
-    padding = [-tokens % BLOCK, -positions % BLOCK]
-    query, key, value = (
-        torch.nn.functional.pad(x, (0, 0, 0, p))
-        for x, p in zip((query, key, value), (padding[0], *padding[1:] * 2), strict=True)
-    )
+    query = pad(query, (0, 0, 0, -tokens % BLOCK))
+    key, value = (pad(part, (0, 0, 0, -positions % BLOCK)) for part in (key, value))
     mask = view.cached("flex", lambda: block_mask(view))
     out: Tensor = _kernel(query.device.type)(
         query, key, value, block_mask=mask, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
@@ -47,44 +45,40 @@ def _kernel(device: str) -> Callable[..., Tensor]:
 
 
 def block_mask(view: RowView, *, block: int = BLOCK) -> BlockMask:
-    """The row's block mask; queries padded to whole blocks see nothing, as do all queries of padded keys."""
+    """The row's block mask over whole blocks of queries and keys; a padded query sees position 0, nothing else."""
     ints = visibility(view.row, begin=view.begin)
-    tokens = ints.shape[1]
-    padded_tokens = tokens + -tokens % block
-    positions = view.begin + tokens
-    touched, full = _block_pairs(ints, view.begin, block)
-    held = torch.zeros(5, padded_tokens, dtype=torch.long)
-    held[4:] = positions + padded_tokens
-    held[:, :tokens] = ints
-    held = held.to(view.device)
-    begin = view.begin
+    positions = view.begin + ints.shape[1]
+    padding = torch.tensor([0, 1, 0, 0, 2 * (positions + block)])[:, None].expand(-1, -ints.shape[1] % block)
+    ints = torch.cat((ints, padding), 1)
+    query = torch.arange(ints.shape[1]) + view.begin
+    touched, full = _block_pairs(ints, query, -(-positions // block), block)
+    held = tuple(bound.contiguous().to(view.device) for bound in (*ints, query))
 
     def mask_mod(batch: Tensor, head: Tensor, q_idx: Tensor, kv_idx: Tensor) -> Tensor:
-        return sees(held[:, q_idx], q_idx + begin, kv_idx)
+        *bounds, position = (bound[q_idx] for bound in held)  # tensors only: an int would be compiled in
+        return sees(bounds, position, kv_idx)
 
-    partial = _listed(touched & ~full, view.device)
-    whole = _listed(full, view.device)
     made: BlockMask = BlockMask.from_kv_blocks(
-        *partial,
-        *whole,
+        *_listed(touched & ~full, view.device),
+        *_listed(full, view.device),
         BLOCK_SIZE=block,
         mask_mod=mask_mod,
-        seq_lengths=(padded_tokens, positions + -positions % block),
+        seq_lengths=(ints.shape[1], positions + -positions % block),
     )
     return made
 
 
-def _block_pairs(ints: Tensor, begin: int, block: int) -> tuple[Tensor, Tensor]:
-    """Which (query block, key block) pairs are touched, and which are seen in full by one range of every query."""
-    tokens = ints.shape[1]
-    query = torch.arange(tokens)
-    position = query + begin + 1
+def _block_pairs(ints: Tensor, query: Tensor, key_blocks: int, block: int) -> tuple[Tensor, Tensor]:
+    """Which (query block, key block) pairs are touched, and which are seen in full by one range of every query.
+
+    ints `[5, N]` and query positions `[N]`, N in whole blocks; both results `[N / block, key_blocks]`.
+    """
     starts = torch.stack((ints[0], ints[2], ints[4]))
-    ends = torch.stack((ints[1], torch.minimum(ints[3], position), position))
+    ends = torch.stack((ints[1], torch.minimum(ints[3], query + 1), query + 1))
     ends = torch.maximum(starts, ends)
-    query_blocks, key_blocks = -(-tokens // block), -(-(begin + tokens) // block)
-    rows = (query // block).expand(3, -1)
+    rows = (torch.arange(ints.shape[1]) // block).expand(3, -1)
     first, last = starts // block, torch.where(ends > starts, (ends - 1) // block + 1, starts // block)
+    query_blocks = ints.shape[1] // block
     touched = _coverage(rows, first, last, query_blocks, key_blocks) > 0
     first, last = -(-starts // block), ends // block
     full = _coverage(rows, first, torch.maximum(first, last), query_blocks, key_blocks) == block
