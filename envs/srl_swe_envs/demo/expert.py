@@ -24,7 +24,7 @@ from ..tools import Tools
 from ..trajectories import Observation, Turn
 from .fixes import Fix, fix_of
 from .outline import Function, functions_of, named, way_to
-from .reports import CallReport, TestReport, read_issue, subject_name
+from .reports import CallReport, SuiteReport, read_issue, subject_name
 from .tasks import DemoTask, package_files
 
 Steps: TypeAlias = Generator[tuple[str, Action], Observation, None]
@@ -61,7 +61,7 @@ class Expert:
     def steps(self) -> Steps:
         """Thoughts and actions; observations are sent in."""
         report = read_issue(self.demo.task.problem)
-        if isinstance(report, TestReport):
+        if isinstance(report, SuiteReport):
             yield from self._from_test(report)
         elif report.crashes:
             yield from self._from_crash(report)
@@ -94,7 +94,7 @@ class Expert:
         yield "I run the code of the issue again.", run
         yield "The result is the expected one. Now the whole test-suite.", _SUITE
 
-    def _from_test(self, report: TestReport) -> Steps:
+    def _from_test(self, report: SuiteReport) -> Steps:
         shown = Shell(command=f'grep -n -A 8 "def {report.name}" {report.file}')
         seen = yield "I read the failing test first.", shown
         start = self._called_in(seen.text, report.name)

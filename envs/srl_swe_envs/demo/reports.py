@@ -27,7 +27,7 @@ class CallReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestReport:
+class SuiteReport:
     """An issue that names a failing test."""
 
     file: str
@@ -40,11 +40,11 @@ class TestReport:
         return f"{self.file}::{self.name}"
 
 
-def read_issue(text: str) -> CallReport | TestReport:
+def read_issue(text: str) -> CallReport | SuiteReport:
     """The report of an issue that `mutation.issues` wrote; ValueError for any other text."""
     if match := _TEST.search(text):
         file, _, name = match[1].partition("::")
-        return TestReport(file=file, name=name, reason=match[2])
+        return SuiteReport(file=file, name=name, reason=match[2])
     title, _, rest = text.partition("\n")
     code = [line[4:] for line in rest.splitlines() if line.startswith("    ")]
     imports = [match for line in code if (match := _IMPORT.match(line))]

@@ -6,7 +6,7 @@ from srl_swe_envs.actions import Replace, Shell, Submit, View
 from srl_swe_envs.demo import demo_task, load_demo_tasks
 from srl_swe_envs.demo.expert import Expert, line_substitution, solve
 from srl_swe_envs.demo.fixes import fix_of
-from srl_swe_envs.demo.reports import CallReport, TestReport, read_issue
+from srl_swe_envs.demo.reports import CallReport, SuiteReport, read_issue
 from srl_swe_envs.demo.tasks import package_files
 from srl_swe_envs.demo.workspace import DemoWorkspace, open_demo_workspace
 from srl_swe_envs.mutation.mutants import Mutant
@@ -16,7 +16,7 @@ from srl_swe_envs.tools import Tools
 TASKS = load_demo_tasks()
 CRASHES = [task for task in TASKS if isinstance(r := read_issue(task.problem), CallReport) and r.crashes]
 RESULTS = [task for task in TASKS if isinstance(r := read_issue(task.problem), CallReport) and not r.crashes]
-TESTS = [task for task in TASKS if isinstance(read_issue(task.problem), TestReport)]
+TESTS = [task for task in TASKS if isinstance(read_issue(task.problem), SuiteReport)]
 
 
 def test_every_kind_of_issue_occurs():
