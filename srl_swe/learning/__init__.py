@@ -1,1 +1,1 @@
-"""The learner: trajectory trees, rollouts, trainers. Knows chat messages and scores; nothing here knows what a shell is."""
+"""The learner: trajectory trees, rollouts, trainers. It knows chat messages and scores, never what a shell is."""

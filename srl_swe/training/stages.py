@@ -86,7 +86,7 @@ def _result(name: str, folder: Path, start: str, trainer: TreeTraining, before: 
         if "eval_reward" in entry
     }
     best = max(measured, key=lambda step: measured[step]["eval_reward"], default=0)
-    if best == 0 or measured[best]["eval_reward"] < before["eval_reward"]:
+    if best == 0 or measured[best]["eval_reward"] <= before["eval_reward"]:
         return StageResult(name=name, model=start, best_step=0, before=before, after=before)
     checkpoint = str(folder / f"checkpoint-{best}")
     return StageResult(name=name, model=checkpoint, best_step=best, before=before, after=measured[best])
@@ -145,7 +145,6 @@ def _arguments(
     every = min(stage.evaluate_every, steps)
     return {
         "output_dir": str(folder),
-        "logging_dir": str(folder / "tensorboard"),
         "max_steps": steps,
         "learning_rate": stage.learning_rate,
         "lr_scheduler_type": stage.schedule,

@@ -27,7 +27,14 @@ class SftTrainer(TreeTraining):
         settings: SftSettings,
         keep_samples: Callable[[str, int, Sequence[Group]], None],
     ) -> None:
-        super().__init__(model=model, args=args, train_dataset=[{"step": 0}], eval_dataset=[{"step": 0}])
+        placeholder = [{"step": 0}]  # batches come from `data.order`, see `trees_of_step`
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=placeholder,
+            eval_dataset=placeholder,
+            processing_class=data.chat.tokenizer,
+        )
         self.data = data
         self.settings = settings
         self.keep_samples = keep_samples

@@ -1,0 +1,48 @@
+# The first two commands of the README are `make train` and `make test`; both set everything up on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test check examples bench clean
+
+help:
+	@echo "make train     set up, and train the demo model on the example logs (minutes, no GPU)"
+	@echo "make test      set up, and run the tests"
+	@echo "make check     lint, types, layering"
+	@echo "make examples  record the example logs again"
+	@echo "make bench     measure everything the docs quote (slow)"
+	@echo "make clean     remove the environment and what runs left"
+
+setup: $(READY)
+
+$(READY): pyproject.toml requirements/constraints.txt hatch_build.py
+	$(PYTHON) -c 'import sys; sys.exit("srl-swe needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade pip
+	$(PIP) install --quiet --constraint requirements/constraints.txt torch
+	$(PIP) install --quiet --constraint requirements/constraints.txt --editable '.[train,containers,dev]'
+	@touch $@
+
+train: $(READY)
+	$(BIN)/srl-swe train examples/demo.toml
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+examples: $(READY)
+	$(BIN)/python -m srl_swe.demo.record
+
+bench: $(READY)
+	for script in benchmarks/*.py; do $(BIN)/python $$script --json runs/$$(basename $$script .py).json; done
+
+clean:
+	rm -rf $(VENV) runs build dist
