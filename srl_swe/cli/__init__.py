@@ -12,8 +12,6 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from srl_swe_envs.errors import ConfigError, SrlSweError, TrajectoryFormatError
-
 COMMANDS = {
     "ingest": "read expert logs, lint them, say what was dropped and why",
     "train": "train a model on expert trajectories: sft, srl, or one after the other",
@@ -34,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command is None:
         parser.print_help()
         return 2
+    # imported late: it brings numpy and gymnasium along, which `--help` need not wait for
+    from srl_swe_envs.errors import ConfigError, SrlSweError, TrajectoryFormatError
+
     try:
         return int(import_module(f"{__name__}.{args.command}").run(args))
     except (ConfigError, TrajectoryFormatError) as error:

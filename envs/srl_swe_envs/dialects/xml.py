@@ -58,8 +58,7 @@ def parse_call(text: str, *, wrapped: Callable[[str], bool] = _WRAPPED.__contain
         position = match.end()
     end = _END.match(text, position)
     if end is None:
-        closed = "</function>" in text[position:] and "<parameter=" not in text[position:]
-        reason = "bad_arguments" if closed else "unclosed_action"
+        reason = "bad_arguments" if "</function>" in text[position:] else "unclosed_action"
         raise MalformedReply(reason, "a call is <function=NAME>, its <parameter=...> blocks and </function>")
     if _HEADER.search(text, end.end()):
         raise MalformedReply("two_actions", "one function call is expected")
