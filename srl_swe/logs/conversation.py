@@ -20,7 +20,7 @@ TextReader: TypeAlias = Callable[[str], tuple[str, Action]]
 _EDGE_CHARS = 300
 _HEAD_CHARS = 1000
 """Where a harness' own words stand in a message."""
-_EXIT_CODE_FIRST = re.compile(r"\s*<returncode>(-?\d+)</returncode>|Exit code:? (\d+)\b")
+_EXIT_CODE_FIRST = re.compile(r"\s*<returncode>(-?\d+)</returncode>|Exit code:? (?:Error: Exit code )?(\d+)\b")
 _EXIT_CODE_LAST = re.compile(r"exit code:? (-?\d+)\.?\]?\s*\Z")
 _ELIDED = re.compile(r"<elided_chars>\s*(\d+) characters elided|(\d+) characters were elided")
 

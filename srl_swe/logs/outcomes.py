@@ -65,6 +65,13 @@ class Outcomes:
         return "resolved" if verdicts.pop() else "unresolved"
 
 
+def outcome_of(resolved: Any) -> Outcome:
+    """The outcome that a `resolved` column tells: a truth value, 0 or 1, or nothing."""
+    if isinstance(resolved, bool | int | float):
+        return "resolved" if resolved else "unresolved"
+    return "unknown"
+
+
 def _verdicts_in(path: Path) -> dict[str, bool]:
     """The verdicts of a report file; empty for any other file."""
     try:

@@ -15,7 +15,7 @@ from srl_swe_envs.trajectories import Observation, Outcome, Trajectory, Turn, ac
 
 from .reading import Origin, Reading
 
-_THINK = re.compile(r"</?think(?:ing)?>")
+_TAGS = re.compile(r"</?(?:think|thinking|thoughts)>")
 
 
 @dataclass(slots=True, eq=False)
@@ -162,8 +162,8 @@ class TurnBuilder:
 
 
 def plain_thought(text: str) -> str:
-    """A thought without `<think>` tags and outer white space."""
-    return _THINK.sub("", text).strip()
+    """A thought without the tags and labels that harnesses put around it, and without outer white space."""
+    return _TAGS.sub("", text).strip().removeprefix("THOUGHT:").lstrip()
 
 
 def joined_thought(*parts: str | None) -> str:

@@ -16,6 +16,7 @@ from srl_swe_envs.toolsets import ToolCall, Toolset
 
 from ..conversation import Rules, TextReader, read_conversation
 from ..messages import Message, count_records, message_of
+from ..outcomes import outcome_of
 from ..reading import LogFormat, Origin, Reading
 from ..replies import split_xml
 from ..tasks_in_logs import first_user_text, task_of
@@ -24,7 +25,6 @@ from ..turns import TurnBuilder
 from .mini_v1 import REJECTION, read_fence
 from .mini_v2 import submission
 from .openhands_v0 import FAKE_USER
-from .swe_smith import outcome_of
 
 _KEYS = ("messages", "conversations", "conversation", "trajectory", "input", "prompt_and_completion")
 _ROLES = {"human": "user", "gpt": "assistant", "ai": "assistant", "function_call": "assistant", "observation": "tool"}

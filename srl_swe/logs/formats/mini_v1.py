@@ -36,8 +36,7 @@ def read_fence(text: str) -> tuple[str, Action]:
     if len(blocks) != 1:
         reason = "two_actions" if blocks else "no_action"
         raise MalformedReply(reason, f"exactly one bash block is expected, not {len(blocks)}")
-    thought = text[: blocks[0].start()].strip().removeprefix("THOUGHT:")
-    return thought, command_to_action(blocks[0][1].strip())
+    return text[: blocks[0].start()], command_to_action(blocks[0][1].strip())
 
 
 def read_run(value: Mapping[str, Any], origin: Origin, source: str, rules: Rules) -> Reading:

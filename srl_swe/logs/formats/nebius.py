@@ -12,11 +12,11 @@ from srl_swe_envs.toolsets import SWE_AGENT
 
 from ..conversation import Rules, read_conversation
 from ..messages import Message, count_records
+from ..outcomes import outcome_of
 from ..reading import LogFormat, Origin, Reading
 from ..replies import read_ticks
 from ..tasks_in_logs import first_user_text, task_of, without_run_number
 from ..turns import TurnBuilder
-from .swe_smith import outcome_of
 
 _RULES = Rules(toolset=SWE_AGENT, read_text=read_ticks)
 

@@ -10,11 +10,11 @@ from srl_swe_envs.recorded_toolsets import toolset_of
 
 from ..items import calls_of, read_items
 from ..messages import text_of
+from ..outcomes import outcome_of
 from ..reading import LogFormat, Origin, Reading
 from ..tasks_in_logs import task_of
 from ..turns import TurnBuilder
 from .mini_v2 import submission
-from .swe_smith import outcome_of
 
 
 def _matches(row: Any) -> bool:

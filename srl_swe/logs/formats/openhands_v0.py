@@ -16,10 +16,10 @@ from srl_swe_envs.recorded_toolsets import OPENHANDS
 from srl_swe_envs.trajectories import Outcome
 
 from ..messages import call_of, text_of
+from ..outcomes import outcome_of
 from ..reading import LogFormat, Origin, Reading
 from ..tasks_in_logs import task_of
 from ..turns import TurnBuilder, joined_thought
-from .swe_smith import outcome_of
 
 FAKE_USER = re.compile(r"\A\s*Please continue working on the task on whatever approach you think is suitable")
 """What the evaluation harness says in a user's place (upstream `evaluation/utils/shared.py`)."""

@@ -13,11 +13,11 @@ from srl_swe_envs.recorded_toolsets import toolset_of
 from srl_swe_envs.toolsets import ToolCall
 
 from ..conversation import elided_in, exit_code_of
+from ..outcomes import outcome_of
 from ..reading import LogFormat, Origin, Reading
 from ..replies import split_xml
 from ..tasks_in_logs import task_of
 from ..turns import TurnBuilder, joined_thought
-from .swe_smith import outcome_of
 
 
 def _matches(row: Any) -> bool:

@@ -11,11 +11,11 @@ from srl_swe_envs.recorded_toolsets import OPENHANDS
 
 from ..conversation import Rules, read_conversation
 from ..messages import count_records, message_of
+from ..outcomes import outcome_of
 from ..reading import LogFormat, Origin, Reading
 from ..tasks_in_logs import first_user_text, task_of, without_run_number
 from ..turns import TurnBuilder
 from .openhands_v0 import FAKE_USER
-from .swe_smith import outcome_of
 
 _RULES = Rules(toolset=OPENHANDS, fake_user={"fake user turn": FAKE_USER})
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from srl_swe_envs.actions import Submit
 from srl_swe_envs.toolsets import SWE_AGENT
-from srl_swe_envs.trajectories import Outcome
 
 from ..conversation import Rules, read_conversation
 from ..messages import Message, count_records, message_of
+from ..outcomes import outcome_of
 from ..reading import LogFormat, Origin, Reading
 from ..replies import read_ticks, split_xml, xml_reader
 from ..tasks_in_logs import first_user_text, task_of
@@ -81,13 +81,6 @@ def _is_fake_submit(message: Message) -> bool:
         return False
     _, call = split_xml(message.text)
     return isinstance(SWE_AGENT.read_call(call), Submit)
-
-
-def outcome_of(resolved: Any) -> Outcome:
-    """The outcome that a `resolved` column tells: a truth value, 0 or 1, or nothing."""
-    if isinstance(resolved, bool | int | float):
-        return "resolved" if resolved else "unresolved"
-    return "unknown"
 
 
 SWE_SMITH = LogFormat(name="swe_smith", matches=_matches, read=_read)
