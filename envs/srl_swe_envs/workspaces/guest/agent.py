@@ -24,7 +24,7 @@ import select
 import sys
 import time
 
-from . import commands, files, processes, wire
+from . import commands, files, processes, spawn, wire
 from .capture import HeadTail
 
 TYPE_CHECKING = False
@@ -48,14 +48,14 @@ _CHUNK_BYTES = 1 << 16
 _DRAIN_BUDGET_BYTES = 1 << 20
 _MAX_DRAINS = 64
 _FIONREAD = 0x541B
-NO_SHELL = b"no shell is left in this workspace (/bin/bash and /bin/sh are gone): reset it to get them back\n"
+NO_SHELL = b"no shell can be started in this workspace (/bin/bash and /bin/sh are gone); a reset helps\n"
 NUL_REFUSED = b"the command holds a NUL byte, which no program can take as an argument: remove it\n"
 
 
 class Agent:
     """Serves one socket."""
 
-    def __init__(self, connection: int) -> None:
+    def __init__(self, connection: int, spawner: spawn.Spawner) -> None:
         self._connection = connection
         self._inbox = bytearray()
         self._env = dict(os.environ, **commands.DEFAULT_ENV)
@@ -64,6 +64,7 @@ class Agent:
         self._pids = 0
         self._session = commands.Session(b"/")
         self._drains: dict[int, int] = {}  # pipes that background processes still hold, with what they may write
+        self._spawner = spawner
         self._wakeup, wakeup_writer = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(wakeup_writer, False)
@@ -180,7 +181,10 @@ class Agent:
         if len(payload) > MAX_COMMAND_BYTES:
             raise wire.WireError("the command is larger than 16 MB")
         session = self._session if header.number("session") else None
-        running, swept = self._start(payload, shell, header, session)
+        try:
+            running, swept = self._start(payload, shell, header, session)
+        except OSError as problem:
+            return {"exit": 127}, f"cannot start {shell}: {problem.strerror}; a reset helps\n".encode()
         output = HeadTail(header.number("cap_bytes", self._cap_bytes))
         code = self._follow(running, output, started + header.number("timeout_ms") / 1000.0)
         if running.state is not None:
@@ -209,12 +213,14 @@ class Agent:
     ) -> "tuple[commands.Started, bool]":
         """Start; when a limit is in the way, kill what earlier commands left behind and try once more."""
         cwd = session.cwd if session is not None else header.raw("cwd", self._workdir)
-        cwd = os.path.join(self._workdir, cwd)
+        cwds = (os.path.join(self._workdir, cwd), self._workdir)
         try:
-            return commands.start(command, shell, self._env, cwd, self._workdir, session), False
-        except OSError:
+            return commands.start(self._spawner, command, shell, self._env, cwds, session), False
+        except OSError as problem:
+            if not spawn.is_limit(problem):
+                raise
             processes.kill_all()
-            return commands.start(command, shell, self._env, cwd, self._workdir, session), True
+            return commands.start(self._spawner, command, shell, self._env, cwds, session), True
 
     def _follow(self, running: commands.Started, output: HeadTail, deadline: float) -> "int | None":
         """Collect output until the shell ends; its exit code, or None when `deadline` came first."""
@@ -273,9 +279,10 @@ def hang_up() -> "NoReturn":
 
 def serve(connection: int) -> "NoReturn":
     """Serve the connected socket `connection` (a descriptor), then exit and take every process along."""
+    spawner = spawn.Spawner()
     processes.harden()
     os.set_inheritable(connection, False)
-    Agent(connection).serve()
+    Agent(connection, spawner).serve()
     hang_up()
 
 

@@ -12,17 +12,9 @@ session as it was, and so does one that exports more than 100 KB.
 
 import os
 
-from . import processes
-
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing, signal and socket take 20 ms to import: half of a sandbox's start
-    import signal
-    from typing import NoReturn
-else:
-    try:
-        import _signal as signal
-    except ImportError:
-        import signal
+if TYPE_CHECKING:
+    from .spawn import Spawner
 
 DEFAULT_ENV = {
     "PAGER": "cat",
@@ -129,40 +121,36 @@ def read_memory_file(fd: int, max_bytes: int) -> bytes:
 
 
 def start(
-    command: bytes, shell: str, env: "dict[str, str]", cwd: bytes, fallback_cwd: bytes, session: "Session | None"
+    spawner: "Spawner",
+    command: bytes,
+    shell: str,
+    env: "dict[str, str]",
+    cwds: "tuple[bytes, ...]",
+    session: "Session | None",
 ) -> Started:
-    """Start `command`. Raises OSError when no process could be made (a limit has been reached)."""
-    inherited: dict[int, int] = {}
-    opened: list[int] = []
+    """Start `command` in the first of `cwds` that is there. Raises OSError when no process could be made."""
+    fds: dict[int, int] = {}
     try:
-        state = None
         if session is not None:
-            state = memory_file()
-            opened.append(state)
-            inherited[_STATE_OUT] = state
-            inherited[_PROLOGUE] = memory_file(session.prologue(env.get("BASH_ENV")))
-            opened.append(inherited[_PROLOGUE])
+            fds[_STATE_OUT] = memory_file()
+            fds[_PROLOGUE] = memory_file(session.prologue(env.get("BASH_ENV")))
         bash = os.path.basename(shell) == "bash"
         in_file = len(command) > MAX_ARGUMENT_BYTES or (session is not None and not bash)
         if in_file:
-            inherited[_SCRIPT] = memory_file(command)
-            opened.append(inherited[_SCRIPT])
+            fds[_SCRIPT] = memory_file(command)
         env = dict(env, BASH_ENV=f"/proc/self/fd/{_PROLOGUE}") if session is not None and bash else env
         argv = _arguments(command, shell, in_file=in_file, sourced=session is not None and not bash)
-        reader, writer = os.pipe()
-        opened.append(writer)
-        cwd_lost = not os.path.isdir(cwd)
+        reader, fds[1] = os.pipe()
+        cwd = next((cwd for cwd in cwds if os.path.isdir(cwd)), b"/")
         try:
-            pid = os.fork()
+            pid = spawner.spawn(shell, argv, env, cwd, {**fds, 2: fds[1]})
         except OSError:
             os.close(reader)
             raise
-        if pid == 0:
-            _become(shell, argv, env, fallback_cwd if cwd_lost else cwd, writer, inherited)
-        kept = os.dup(state) if state is not None else None
-        return Started(pid, reader, kept, cwd_lost)
+        state = os.dup(fds[_STATE_OUT]) if session is not None else None
+        return Started(pid, reader, state, cwd != cwds[0])
     finally:
-        for fd in opened:
+        for fd in fds.values():
             os.close(fd)
 
 
@@ -174,42 +162,3 @@ def _arguments(command: bytes, shell: str, in_file: bool, sourced: bool) -> "lis
     if in_file:
         return [name, b"/proc/self/fd/%d" % _SCRIPT]
     return [name, b"-c", command]
-
-
-def _become(
-    shell: str, argv: "list[bytes]", env: "dict[str, str]", cwd: bytes, writer: int, inherited: "dict[int, int]"
-) -> "NoReturn":
-    """In the forked child: turn into the shell. Never returns."""
-    try:
-        os.setsid()
-        null = os.open("/dev/null", os.O_RDONLY)
-        os.dup2(null, 0)
-        os.dup2(writer, 1)
-        os.dup2(writer, 2)
-        for target, source in inherited.items():
-            os.dup2(source, target)
-        os.closerange(3, min(inherited, default=_STATE_OUT))  # above all the connection to the host
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        signal.set_wakeup_fd(-1)
-        _prefer_for_oom()
-        try:
-            os.chdir(cwd)
-        except OSError:
-            os.chdir("/")
-        os.execve(shell, argv, env)
-    except BaseException as problem:
-        os.write(2, f"cannot start {shell}: {problem}\n".encode("utf-8", "replace"))
-    os._exit(127)
-
-
-def _prefer_for_oom() -> None:
-    # When memory runs out the kernel shall kill what the command made, not the agent. The file belongs to this user
-    # only while the process may be inspected, which the agent has given up and the shell gets back in a moment.
-    processes.prctl(processes.PR_SET_DUMPABLE, 1)
-    try:
-        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-        os.write(fd, b"1000")
-        os.close(fd)
-    except OSError:
-        pass

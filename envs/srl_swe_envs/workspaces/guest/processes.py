@@ -10,7 +10,7 @@ import os
 import time
 
 _SIGKILL = 9
-PR_SET_DUMPABLE = 4
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -19,7 +19,7 @@ def is_first() -> bool:
     return os.getpid() == 1
 
 
-def prctl(option: int, value: int) -> bool:
+def _prctl(option: int, value: int) -> bool:
     """`prctl(option, value)`; False when it failed or this Python has no ctypes."""
     try:
         import ctypes  # once imported this is cheap; some Pythons lack it
@@ -31,9 +31,9 @@ def prctl(option: int, value: int) -> bool:
 
 def harden() -> None:
     """Make this process out of reach for the commands it will run under the same user."""
-    prctl(PR_SET_DUMPABLE, 0)  # no ptrace, no /proc/1/mem, no /proc/1/fd
+    _prctl(_PR_SET_DUMPABLE, 0)  # no ptrace, no /proc/1/mem, no /proc/1/fd
     if not is_first():
-        prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _stat_fields(pid: int) -> "list[bytes]":

@@ -11,7 +11,7 @@ from srl_swe_envs.workspaces.guest import wire
 from srl_swe_envs.workspaces.guest.capture import HeadTail
 
 GUEST = Path(wire.__file__).parent
-IN_THE_GUEST = ("agent", "capture", "commands", "files", "processes", "wire")
+IN_THE_GUEST = ("agent", "capture", "commands", "files", "processes", "spawn", "wire")
 FIELD_NAMES = st.text(st.sampled_from("abcxyz_"), min_size=1)
 
 
