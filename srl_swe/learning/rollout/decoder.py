@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from ..tree.layout import Row, RowBuilder
-from ..tree.model import causal_lm, forward_tree, hidden_of
+from ..tree.model import Logits, causal_lm, forward_tree, logits_of
 from ..tree.planner import path_segments
 from ..tree.store import TrunkStore
 from ..tree.types import Tree
-from .decoding import Cohort, DecodePass, Logits, OwnCache
+from .decoding import Cohort, DecodePass, OwnCache
 from .sampling import DrawnReply, SamplingParams, draw
 
 COMPACTION = 0.75  # finished rows are dropped once fewer than this share of a batch's rows is unfinished
@@ -42,12 +42,12 @@ class Seat:
 class Prefilled:
     """A tree's prompts after their forward.
 
-    hidden: the last hidden state of each step's prompt, `[steps, width]`; suffixes: per step, per layer, keys and
-    values `[kv_heads, suffix, head_dim]`.
+    logits: per step, of the token after its prompt, `[vocabulary]`; suffixes: per step, per layer, keys and values
+    `[kv_heads, suffix, head_dim]`.
     """
 
     store: TrunkStore
-    hidden: Tensor
+    logits: dict[int, Tensor]
     suffixes: tuple[dict[int, tuple[Tensor, Tensor]], ...]
 
 
@@ -116,22 +116,20 @@ def _prefill(model: nn.Module, tree: Tree, max_tokens: int) -> Prefilled:
     """Forward a tree's trunk in segments, then its suffixes."""
     length = max((step.prompt_end for step in tree.steps), default=0)
     store = TrunkStore(length=length)
-    width = causal_lm(model).config.hidden_size
-    weight = next(causal_lm(model).parameters())
-    hidden = torch.zeros(len(tree.steps), width, device=weight.device, dtype=weight.dtype)
+    logits: dict[int, Tensor] = {}
     for row in path_segments(tree.trunk[:length], [], base=0, max_tokens=max_tokens):
         begin, end = row.positions[0], row.positions[-1] + 1
         steps = [k for k, step in enumerate(tree.steps) if begin < step.prompt_end <= end]
-        states, captured = hidden_of(model, row, store, [tree.steps[k].prompt_end - 1 - begin for k in steps])
+        found, captured = logits_of(model, row, store, [tree.steps[k].prompt_end - 1 - begin for k in steps])
         store.write(begin, captured)
-        hidden[steps] = states.to(hidden.dtype)
+        logits.update(zip(steps, found, strict=True))
     suffixes: list[dict[int, tuple[Tensor, Tensor]]] = [{} for _ in tree.steps]
     for k, step in enumerate(tree.steps):
         if step.suffix:
-            states, captured = hidden_of(model, _suffix_row(tree, k), store, [len(step.suffix) - 1])
-            hidden[k] = states[0]
+            found, captured = logits_of(model, _suffix_row(tree, k), store, [len(step.suffix) - 1])
+            logits[k] = found[0]
             suffixes[k] = {layer: (keys[0], values[0]) for layer, (keys, values) in captured.items()}
-    return Prefilled(store=store, hidden=hidden, suffixes=tuple(suffixes))
+    return Prefilled(store=store, logits=logits, suffixes=tuple(suffixes))
 
 
 def _suffix_row(tree: Tree, k: int) -> Row:
@@ -200,8 +198,7 @@ class _Batch:
         """Logits of every reply's first token."""
         places: dict[tuple[int, int], int] = {}
         index = [places.setdefault((seat.tree, seat.step), len(places)) for seat in self._wave]
-        states = torch.stack([self._held[tree].hidden[step] for tree, step in places])
-        logits: Tensor = causal_lm(self._model).get_output_embeddings()(states)
+        logits = torch.stack([self._held[tree].logits[step] for tree, step in places])
         return logits[torch.tensor(index, device=self._device)]
 
     def step(self, tokens: Sequence[int]) -> Tensor:

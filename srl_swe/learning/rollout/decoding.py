@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
-from transformers.utils import ModelOutput
+from torch import Tensor
 
 from ..tree.backends.flash import flash_for
 from ..tree.backends.view import fold, unfold
+from ..tree.model import Logits
 from ..tree.store import TrunkStore
 
 _GROWTH = 64  # columns by which the replies' own cache grows
@@ -23,13 +24,6 @@ class Cohort:
     prompt_end: int
     start: int
     end: int
-
-
-@dataclass
-class Logits(ModelOutput):  # type: ignore[misc]
-    """Logits of every row's next token, `[rows, vocabulary]`."""
-
-    logits: Tensor | None = None
 
 
 @dataclass(slots=True)
@@ -92,7 +86,7 @@ class DecodePass:
             _join(out, lse, slice(cohort.start, cohort.end), unfold(seen, heads), unfold(weight, heads))
         return out.to(query.dtype)
 
-    def read_out(self, hidden: Tensor, head: nn.Module) -> Logits:
+    def read_out(self, hidden: Tensor, head: Callable[[Tensor], Tensor]) -> Logits:
         """Logits of every row."""
         return Logits(logits=head(hidden[0]))
 

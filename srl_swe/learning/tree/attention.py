@@ -115,6 +115,6 @@ def _trial(
 
 
 def _small_row() -> Row:
-    steps = (Step(prompt_end=70), Step(prompt_end=130, suffix=(1, 2, 3)), Step(prompt_end=150))
+    steps = (Step(prompt_end=70), Step(prompt_end=270, suffix=(1, 2, 3)), Step(prompt_end=300))
     branches = tuple(Branch(step=k, token_ids=(1,) * (3 + 9 * g)) for k in range(3) for g in range(3))
-    return whole_row(((0, Tree(trunk=(1,) * 150, steps=steps, branches=branches)),))
+    return whole_row(((0, Tree(trunk=(1,) * 300, steps=steps, branches=branches)),))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,8 +32,8 @@ _PLAIN = "_srl_plain_forward"
 class TreeReader(TreeAttention, Protocol):
     """A `tree=` argument: attends for the layers, then reads the hidden states."""
 
-    def read_out(self, hidden: Tensor, head: nn.Module) -> ModelOutput:
-        """hidden `[1, N, width]` after the final norm; head: the output embedding."""
+    def read_out(self, hidden: Tensor, head: Callable[[Tensor], Tensor]) -> ModelOutput:
+        """hidden `[1, N, width]` after the final norm; head: from hidden states `[M, width]` to logits."""
         ...
 
 
@@ -54,6 +54,7 @@ class RowPass:
     store: TrunkStore | None
     sources: Tensor
     targets: Tensor
+    vocabulary: int
     temperature: float = 1.0
     capture: bool = False
     captured: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
@@ -70,10 +71,10 @@ class RowPass:
         context = self.store.read(layer, self.view.begin) if self.store is not None else None
         return self.backend(query, key, value, context, self.view, scaling)
 
-    def read_out(self, hidden: Tensor, head: nn.Module) -> Scores:
+    def read_out(self, hidden: Tensor, head: Callable[[Tensor], Tensor]) -> Scores:
         """Score the loss terms."""
         chosen = hidden[0].index_select(0, self.sources)
-        logps, entropies = score(chosen, head, self.targets, temperature=self.temperature, vocabulary=_vocabulary(head))
+        logps, entropies = score(chosen, head, self.targets, temperature=self.temperature, vocabulary=self.vocabulary)
         return Scores(logps=logps, entropies=entropies)
 
 
@@ -144,15 +145,15 @@ def run_row(
     return scores, tree
 
 
-def hidden_of(
+def logits_of(
     model: nn.Module, row: Row, store: TrunkStore, chosen: Sequence[int]
 ) -> tuple[Tensor, dict[int, tuple[Tensor, Tensor]]]:
-    """Forward one row; gives the final hidden states at `chosen` and all layers' keys and values."""
-    tree = _row_pass(_StatePass, model, row, chosen, store)
+    """Forward one row; gives the logits `[chosen, vocabulary]` after some tokens, and all layers' keys and values."""
+    tree = _row_pass(_LogitPass, model, row, chosen, store)
     tree.capture = True
-    states: States = forward_tree(model, row.token_ids, row.positions, tree, tree.view.device)
-    assert states.hidden is not None
-    return states.hidden, tree.captured
+    found: Logits = forward_tree(model, row.token_ids, row.positions, tree, tree.view.device)
+    assert found.logits is not None
+    return found.logits, tree.captured
 
 
 def _row_pass(
@@ -169,20 +170,21 @@ def _row_pass(
         store=store,
         sources=torch.tensor(sources, dtype=torch.long, device=device),
         targets=torch.tensor(row.terms.targets, dtype=torch.long, device=device),
+        vocabulary=causal.config.get_text_config().vocab_size,
     )
 
 
 @dataclass
-class States(ModelOutput):  # type: ignore[misc]
-    """Hidden states of chosen tokens, `[chosen, width]`."""
+class Logits(ModelOutput):  # type: ignore[misc]
+    """Logits of the tokens after some others, `[some, vocabulary]`."""
 
-    hidden: Tensor | None = None
+    logits: Tensor | None = None
 
 
 @dataclass(slots=True)
-class _StatePass(RowPass):
-    def read_out(self, hidden: Tensor, head: nn.Module) -> States:
-        return States(hidden=hidden[0].index_select(0, self.sources))
+class _LogitPass(RowPass):
+    def read_out(self, hidden: Tensor, head: Callable[[Tensor], Tensor]) -> Logits:
+        return Logits(logits=head(hidden[0].index_select(0, self.sources)))
 
 
 def forward_tree(model: nn.Module, token_ids: Any, positions: Any, tree: TreeReader, device: torch.device) -> Any:
@@ -204,11 +206,21 @@ def _tree_forward(kind: type[nn.Module]) -> Any:
             return getattr(self, _PLAIN)(*args, **kwargs)
         decoder = getattr(self, self.base_model_prefix)
         hidden = decoder(*args, tree=tree, **kwargs).last_hidden_state
-        return tree.read_out(hidden, self.get_output_embeddings())
+        scale, cap = _logit_rule(self.config.get_text_config())
+
+        def head(states: Tensor) -> Tensor:
+            logits: Tensor = self.get_output_embeddings()(states)
+            logits = logits if scale == 1.0 else logits * scale
+            return logits if cap is None else torch.tanh(logits / cap) * cap
+
+        return tree.read_out(hidden, head)
 
     return forward
 
 
-def _vocabulary(head: nn.Module) -> int:
-    weight: Tensor = head.weight  # type: ignore[assignment]
-    return int(weight.shape[0])
+def _logit_rule(config: Any) -> tuple[float, float | None]:
+    """What a model does to its logits: a factor (Cohere, Granite) and a soft cap (Gemma 2)."""
+    scale = getattr(config, "logit_scale", None)
+    if scale is None and getattr(config, "logits_scaling", None) is not None:
+        scale = 1 / config.logits_scaling
+    return (1.0 if scale is None else scale), getattr(config, "final_logit_softcapping", None)

@@ -22,16 +22,8 @@ from tests.srl_swe.learning.tree.models import (
     wide_norms,
 )
 
-BACKENDS = ("dense", "struct", "cascade", "flex")
 WHOLE, SEGMENTED, SHORTER_THAN_A_BRANCH = 10_000, 33, 7
 LOSS = LossConfig(clip_low=0.2, clip_high=0.28, expert_weight=0.7)
-
-
-@pytest.fixture(autouse=True)
-def flex_backward_on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch refuses flex attention's backward on CPUs; its uncompiled form is exact there, and slow."""
-    monkeypatch.setattr("torch.nn.attention.flex_attention._validate_device", lambda *_: None)
-    monkeypatch.setattr("torch.nn.attention.flex_attention._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True)
 
 
 @pytest.fixture(autouse=True)
@@ -62,11 +54,23 @@ def gradient_difference(model: nn.Module, trees: list[Tree], max_tokens: int, lo
 
 
 @pytest.mark.parametrize("max_tokens", [WHOLE, SEGMENTED, SHORTER_THAN_A_BRANCH])
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", ["dense", "struct", "cascade"])
 def test_every_backend_equals_one_row_per_reply_in_float64(backend: str, max_tokens: int) -> None:
     model = make_model("qwen3").train()
     assert prepare(model, backend=backend) == backend
     tree = make_tree(suffix=5, spans=((1, 4), (50, 90)))
+    assert largest_difference(model, tree, max_tokens) <= 1e-12
+    assert gradient_difference(model, [tree], max_tokens) <= 1e-10
+
+
+@pytest.mark.parametrize("max_tokens", [WHOLE, 80])
+def test_flex_equals_one_row_per_reply_in_float64(max_tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # torch refuses flex attention's backward on CPUs; its uncompiled form is exact there, and slow.
+    monkeypatch.setattr("torch.nn.attention.flex_attention._validate_device", lambda *_: None)
+    monkeypatch.setattr("torch.nn.attention.flex_attention._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True)
+    model = make_model("qwen3").train()
+    prepare(model, backend="flex")
+    tree = make_tree(suffix=5, trunk=140, ends=(20, 140))
     assert largest_difference(model, tree, max_tokens) <= 1e-12
     assert gradient_difference(model, [tree], max_tokens) <= 1e-10
 
@@ -77,7 +81,7 @@ def test_every_model_equals_one_row_per_reply(kind: str, suffix: int) -> None:
     model = make_model(kind).train()
     prepare(model)
     tree = make_tree(suffix=suffix)
-    for max_tokens in (WHOLE, SEGMENTED):
+    for max_tokens in (SEGMENTED,):
         assert largest_difference(model, tree, max_tokens) <= 1e-12
         assert gradient_difference(model, [tree], max_tokens) <= 1e-10
 
@@ -105,7 +109,7 @@ def test_gradient_checkpointing_of_all_parameters_is_exact(kind: str) -> None:
     model = make_model(kind).train()
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     prepare(model)
-    for max_tokens in (WHOLE, SEGMENTED, SHORTER_THAN_A_BRANCH):
+    for max_tokens in (WHOLE, SEGMENTED):
         assert gradient_difference(model, [make_tree(suffix=3)], max_tokens) <= 1e-10
 
 
@@ -116,7 +120,7 @@ def test_float32_is_exact_to_rounding(kind: str, backend: str, max_tokens: int) 
     model = make_model(kind, torch.float32).train()
     prepare(model, backend=backend)
     tree = make_tree(suffix=2)
-    assert largest_difference(model, tree, max_tokens) <= 1e-5 * 4
+    assert largest_difference(model, tree, max_tokens) <= 1e-5
     assert gradient_difference(model, [tree], max_tokens) <= 1e-5
 
 
@@ -126,7 +130,7 @@ def test_masked_tokens_are_neither_targets_nor_counted(aggregation: str) -> None
     prepare(model)
     tree = make_tree(masked=True, suffix=3)
     loss = replace(LOSS, aggregation=aggregation)
-    for max_tokens in (WHOLE, SEGMENTED, SHORTER_THAN_A_BRANCH):
+    for max_tokens in (WHOLE, SHORTER_THAN_A_BRANCH):
         assert largest_difference(model, tree, max_tokens) <= 1e-12
         assert gradient_difference(model, [tree], max_tokens, loss) <= 1e-10
 
