@@ -20,8 +20,8 @@ def folders_of(paths: Iterable[Path | str]) -> Iterator[tuple[Path, ...]]:
     seen: set[str] = set()
     for path in paths:
         for group in _groups(Path(path)):
-            fresh = tuple(file for file in group if str(file) not in seen)
-            seen.update(map(str, fresh))
+            fresh = tuple(file for file in group if os.path.abspath(file) not in seen)
+            seen.update(map(os.path.abspath, fresh))
             if fresh:
                 yield fresh
 

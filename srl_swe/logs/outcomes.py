@@ -19,6 +19,7 @@ from srl_swe_envs.trajectories import Outcome
 _MAX_REPORT_BYTES = 16 << 20
 _HEAD_BYTES = 1 << 16
 _TAIL = re.compile(r"[._-]*(?:report|results?)(?:[._-]summary)?\.json\Z")
+_REPORT_NAMES = ("*report*.json", "*result*.json")
 _SOLVED = ("resolved_ids", "resolved")
 _FAILED = ("unresolved_ids", "empty_patch_ids", "unresolved", "no_generation", "generated", "applied")
 
@@ -39,11 +40,16 @@ class Outcomes:
     """The reports seen so far; a log is judged by those of its own folder and of the folders above."""
 
     _reports: list[_Report] = field(default_factory=list)
+    _folders: set[Path] = field(default_factory=set)
 
     def add_folder(self, files: Iterable[Path]) -> None:
-        """Take in the reports among the files of one folder."""
-        names = [path.name for path in files]
-        for path in files:
+        """Take in the reports among the files of one folder, and those that their names show beside them."""
+        paths = set(files)
+        folders = {path.parent for path in paths} - self._folders
+        self._folders |= folders
+        paths |= {path for folder in folders for pattern in _REPORT_NAMES for path in folder.glob(pattern)}
+        names = [path.name for path in paths]
+        for path in sorted(path for path in paths if path.parent in folders):
             if verdicts := _verdicts_in(path):
                 stem = _TAIL.sub("", path.name)
                 names_logs = bool(stem) and any(n.startswith(stem) and n != path.name for n in names)

@@ -90,11 +90,6 @@ class TurnBuilder:
         """Whether the last action is a submission that nothing has answered."""
         return bool(self._drafts) and isinstance(self._drafts[-1].action, Submit) and not self._drafts[-1].observation
 
-    def keep_last_submit(self) -> None:
-        """Drop all submissions but the last: harnesses that review on submit ask for it twice."""
-        submits = [draft for draft in self._drafts if isinstance(draft.action, Submit)]
-        self._take_out(submits[:-1], "duplicate submit")
-
     def finish(
         self,
         *,
@@ -108,8 +103,11 @@ class TurnBuilder:
     ) -> Reading:
         """The trajectory; without an id of its own it gets the task's id and a digest of its turns.
 
-        A task without an id gets the source's name and a digest of its problem, so that runs of one task go together.
+        All submissions but the last are dropped: harnesses that review on submit ask for it twice. A task without an
+        id gets the source's name and a digest of its problem, so that runs of one task go together.
         """
+        submits = [draft for draft in self._drafts if isinstance(draft.action, Submit)]
+        self._take_out(submits[:-1], "duplicate submit")
         turns = tuple(self._turns())
         if not task.id:
             task = replace(task, id=f"{source}-{_digest_of(task.problem)}")

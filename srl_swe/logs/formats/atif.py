@@ -45,7 +45,6 @@ def _read(value: dict[str, Any], origin: Origin) -> Reading:
             builder.drop("further user message" if step["source"] == "user" else "context summary")
         else:
             builder.note(_SOURCES.get(step["source"], "session event"))
-    builder.keep_last_submit()
     agent = value.get("agent") or {}
     prompt = next((message.text for step, message in pairs if step["source"] == "user"), "")
     return builder.finish(

@@ -51,7 +51,6 @@ def read_chat(row: Mapping[str, Any], raw: Sequence[Mapping[str, Any]], origin: 
     messages = chat_messages(raw)
     builder = TurnBuilder()
     read_conversation(messages, chat_rules(messages), builder)
-    builder.keep_last_submit()
     resolved = next((row[key] for key in ("resolved", "target", "verified") if row.get(key) is not None), None)
     if resolved is None and isinstance(row.get("result"), str):
         resolved = _reward(row["result"])

@@ -52,7 +52,7 @@ def _read(lines: Sequence[Any], origin: Origin) -> Reading:
                 _close(pending, builder)
             pending.append(line)
         else:
-            _close(pending, builder, keep=_blocks(line, "tool_result"))
+            _close(pending, builder)
             prompt = _read_user(line, prompt, builder)
     _close(pending, builder)
     folder = next((str(line["cwd"]) for line in lines if isinstance(line, dict) and line.get("cwd")), "")
@@ -86,10 +86,13 @@ def _kept(spoken: Sequence[Mapping[str, Any]], lines: Sequence[Any]) -> set[int]
     """Messages on the path to the last one, the other lines of their responses, and the answers to their calls."""
     main = [line for line in spoken if not line.get("isSidechain")]
     parents: dict[str, str] = {}
+    before = ""
     for line in lines:
-        if isinstance(line, dict) and line.get("uuid"):
-            parents[line["uuid"]] = line.get("parentUuid") or line.get("logicalParentUuid") or ""
-    if not any(line.get("parentUuid") for line in main):  # no tree: hand-made or stripped logs
+        if isinstance(line, dict) and line.get("uuid") and not line.get("isSidechain"):
+            told = line.get("parentUuid") or line.get("logicalParentUuid") or ""
+            parents[line["uuid"]] = told if "parentUuid" in line else before  # stripped logs have no tree
+            before = line["uuid"]
+    if not parents:
         return {id(line) for line in main}
     path: set[str] = set()
     here = str(main[-1].get("uuid") or "") if main else ""
@@ -116,7 +119,7 @@ def _blocks(line: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
     return [block for block in blocks if isinstance(block, dict) and block.get("type") == kind]
 
 
-def _close(pending: list[Mapping[str, Any]], builder: TurnBuilder, *, keep: Sequence[Any] = ()) -> None:
+def _close(pending: list[Mapping[str, Any]], builder: TurnBuilder) -> None:
     """Give the collected lines of one response to the builder."""
     if not pending:
         return

@@ -42,7 +42,6 @@ def _read_transitions(value: dict[str, Any], origin: Origin) -> Reading:
             if isinstance(answer, str):
                 builder.observe(answer, own_record=False)
     info = value.get("info") or {}
-    builder.keep_last_submit()
     return builder.finish(
         source="moatless_transitions",
         origin=origin,
@@ -65,7 +64,6 @@ def _read_nodes(value: dict[str, Any], origin: Origin) -> Reading:
             prompt = prompt or text_of(node.get("message") or node.get("user_message"))
         else:
             _read_steps(node, builder)
-    builder.keep_last_submit()
     completion = (value.get("agent") or {}).get("completion") or {}
     metadata = value.get("metadata") or {}
     return builder.finish(

@@ -35,7 +35,6 @@ def _read(row: dict[str, Any], origin: Origin) -> Reading:
     ]
     builder = TurnBuilder()
     read_conversation(messages, _RULES, builder)
-    builder.keep_last_submit()
     return builder.finish(
         source="nebius",
         origin=origin,

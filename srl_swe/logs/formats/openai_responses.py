@@ -29,7 +29,6 @@ def _read(row: dict[str, Any], origin: Origin) -> Reading:
     asked = [{"type": "message", "role": "user", "content": asked}] if isinstance(asked, str) else list(asked or ())
     builder = TurnBuilder()
     read_items([*asked, *items], toolset_of(calls_of(items)), builder, submission)
-    builder.keep_last_submit()
     metadata = {**(row.get("metadata") or {}), **(request.get("metadata") or {})}
     resolved = row.get("resolved")
     if resolved is None and isinstance(row.get("reward"), int | float):

@@ -45,7 +45,6 @@ def _read(parts: Iterable[dict[str, Any]], origin: Origin) -> Reading:
     builder = TurnBuilder()
     read_conversation(messages, chat_rules(messages), builder)
     builder.drop("earlier call of the same run", calls - 1)
-    builder.keep_last_submit()
     return builder.finish(
         source="openhands_v0_llm_completions" if "latency_sec" not in last else "openhands_v1_llm_completions",
         origin=origin,

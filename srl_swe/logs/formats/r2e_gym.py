@@ -39,7 +39,6 @@ def _read(row: dict[str, Any], origin: Origin) -> Reading:
             text = step["observation"]
             builder.observe(text, exit_code=exit_code_of(text), elided_chars=elided_in(text), own_record=False)
     task_row: dict[str, Any] = row["ds"] if isinstance(row.get("ds"), dict) else {}
-    builder.keep_last_submit()
     return builder.finish(
         source="r2e_gym",
         origin=origin,

@@ -77,7 +77,6 @@ def _read(value: dict[str, Any], origin: Origin, source: str) -> Reading:
             _add_reply(builder, message, raw.get("action") or "", raw.get("thought"))
         else:
             _read_answer(message, builder)
-    builder.keep_last_submit()
     config = _replay_config(value)
     return builder.finish(
         source=source,

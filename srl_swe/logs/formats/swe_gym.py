@@ -28,7 +28,6 @@ def _read(row: dict[str, Any], origin: Origin) -> Reading:
     messages = [message_of(item) for item in row["messages"]]
     builder = TurnBuilder()
     read_conversation(messages, _RULES, builder)
-    builder.keep_last_submit()
     return builder.finish(
         source="swe_gym_openhands",
         origin=origin,

@@ -55,7 +55,6 @@ def _read(row: dict[str, Any], origin: Origin) -> Reading:
     read_conversation([message for message in messages if not _is_fake_submit(message)], rules, builder)
     if fake:
         builder.drop("fake submit", fake)
-    builder.keep_last_submit()
     return builder.finish(
         source=f"swe_smith_{style}",
         origin=origin,

@@ -233,3 +233,15 @@ def test_real_swe_agent_runs_account_for_every_message_and_step(shared_data):
     smith = [r.trajectory for r in readings if r.trajectory.task.image.startswith("swesmith")]
     assert sorted(t.outcome for t in smith) == ["resolved", "resolved", "unresolved"]
     assert all(sum(isinstance(turn.action, Submit) for turn in t.turns) == 1 for t in smith)
+
+
+def test_trap_3_a_report_beside_a_log_counts_when_only_the_log_is_named(tmp_path):
+    history = [SYSTEM, ISSUE, assistant("done", "submit", call("submit", "a"))]
+    log = tmp_path / "acme__calc-7.traj"
+    log.write_text(json.dumps(run_of(history, [step("submit", "", "done")])))
+    other = tmp_path / "acme__calc-8.traj"
+    other.write_text("{}")
+    (tmp_path / "acme__calc-8.report.json").write_text(json.dumps({"resolved": False, "tests_status": {}}))
+    (tmp_path / "run.report.json").write_text(json.dumps({"resolved_ids": ["acme__calc-7"], "unresolved_ids": []}))
+    (reading,) = scan_logs([log])
+    assert reading.trajectory.outcome == "resolved"
