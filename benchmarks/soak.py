@@ -32,7 +32,7 @@ from srl_swe_envs.workspaces.docker import ContainerSpec, DockerWorkspace, WarmP
 from srl_swe_envs.workspaces.docker.container import remove_image
 from srl_swe_envs.workspaces.docker.engine import thread_client
 from srl_swe_envs.workspaces.docker.images import image_with_folder
-from srl_swe_envs.workspaces.leases import Owner, lease_root
+from srl_swe_envs.workspaces.leases import Owner, lease_root, read_lease
 from srl_swe_envs.workspaces.local.workspace import LocalWorkspace
 from srl_swe_envs.workspaces.protocol import Workspace, WorkspaceLimits
 
@@ -205,12 +205,13 @@ def _sample(tally: Tally, backend: str) -> Sample:
 
 
 def _things_left(backend: str) -> int:
-    """Containers of this process, and its leased directories."""
-    folders = sum(1 for path in lease_root().iterdir() if not path.name.startswith("cache-"))
+    """Leased directories of this process, and its containers."""
+    leases = [read_lease(path) for path in lease_root().iterdir()]
+    folders = sum(lease is not None and lease.owner == Owner.current() for lease in leases)
     if backend != "docker":
         return folders
     label = {"label": f"srl-swe.owner={Owner.current()}"}
-    return len(thread_client().api.containers(all=True, filters=label))
+    return folders + len(thread_client().api.containers(all=True, filters=label))
 
 
 def _figures(
