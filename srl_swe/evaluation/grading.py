@@ -151,7 +151,9 @@ def grade_log(row: Row, patch: str, logs: Path, run: GradingRun) -> Grade:
     found = verdict(row, patch, logs / LOG_NAME)
     write_atomically(logs / "report.json", json.dumps({row.task.id: found.report}, indent=4) + "\n")
     notes = []
-    if not run.complete:
+    if run.flooded:
+        notes.append("the tests were ended because they printed without end")
+    elif not run.complete:
         notes.append("the tests ended their own container")
     if found.infra_reason:
         notes.append(f"swebench suspects the environment: {found.infra_reason}")

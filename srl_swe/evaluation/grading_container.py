@@ -12,16 +12,18 @@ import io
 import secrets
 import socket
 import tarfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, Literal, TypeAlias
 
 from srl_swe_envs.errors import WorkspaceError
 from srl_swe_envs.workspaces.docker.engine import engine_errors, thread_client
 from srl_swe_envs.workspaces.leases import Lease
 
+from .grading_output import Output
 from .store import writing
 from .verified import APPLY_COMMANDS
 
@@ -29,6 +31,9 @@ _FOLDER = "/srl-swe-grading"
 _POLL_S = 1.0
 _PATIENCE_S = 60.0
 """How long past the time-out an engine may take to end a container."""
+_FLOOD = 16
+
+Ending: TypeAlias = Literal["by_itself", "timed_out", "flooded", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,7 @@ class GradingLimits:
     file_bytes: int = 8 << 30
     """Longest file that a test may write; the usual storage drivers have no quota for all files together."""
     log_bytes: int = 64 << 20
-    """Longest log kept; what comes after is read and dropped, up to the time-out."""
+    """Longest log kept; what comes after is read and dropped, up to 16 times as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +56,10 @@ class GradingRun:
 
     applied: bool
     timed_out: bool
+    flooded: bool
+    """Whether it was ended because it printed 16 times more than is kept."""
     complete: bool
-    """Whether the driver came to its end. False without a time-out: something killed it."""
+    """Whether the driver came to its end. False without the two above: something killed it."""
     killed_outside: bool
     """Whether somebody told the engine to end the container, other than for a time-out."""
     out_of_memory: bool
@@ -79,13 +86,14 @@ def run_grading(
         with engine_errors(f"sending the patch to a container of {image}"):
             files = {"patch.diff": patch, "eval.sh": script, "driver.sh": _driver(nonce, workdir)}
             thread_client().api.put_archive(container, "/", _archive(files))
-        output = _Output(file, nonce.encode(), limits.log_bytes)
-        timed_out = _follow(container, output, limits.timeout_s, stop)
+        output = Output(file, nonce.encode(), limits.log_bytes)
+        ending = _follow(container, output, limits, stop)
         out_of_memory = _out_of_memory(container)
-        killed_outside = not output.complete and not timed_out and _killed_outside(container, began_at)
+        killed_outside = not output.complete and ending == "by_itself" and _killed_outside(container, began_at)
     return GradingRun(
         applied=output.applied,
-        timed_out=timed_out,
+        timed_out=ending == "timed_out",
+        flooded=ending == "flooded",
         complete=output.complete,
         killed_outside=killed_outside,
         out_of_memory=out_of_memory,
@@ -170,26 +178,23 @@ def _container(image: str, lease: Lease, limits: GradingLimits) -> Iterator[str]
             api.remove_container(made["Id"], force=True, v=True)
 
 
-def _follow(container: str, output: _Output, timeout_s: float, stop: StopSignal | None) -> bool:
-    """Start the container and read it to its end; whether it ran out of time. Raises WorkspaceError, Cancelled."""
+def _follow(container: str, output: Output, limits: GradingLimits, stop: StopSignal | None) -> Ending:
+    """Start the container and read it to its end. Raises WorkspaceError, StoreError, Cancelled."""
     api = thread_client().api
     with engine_errors("running a grading container"):
         stream = api.attach_socket(container, params={"stdout": 1, "stderr": 1, "stream": 1})
         connection: socket.socket = getattr(stream, "_sock", stream)
+        connection.settimeout(_POLL_S)
         try:
             api.start(container)
-            started = time.monotonic()
-            killed_at: float | None = None
-            connection.settimeout(_POLL_S)
+            deadline = time.monotonic() + limits.timeout_s
+            ending: Ending | None = None
             while True:
-                now = time.monotonic()
-                if killed_at is None and stop is not None and stop.is_set:
-                    api.kill(container)
-                    raise Cancelled
-                if killed_at is None and now - started > timeout_s:
-                    _kill(api, container)
-                    killed_at = now
-                if killed_at is not None and now - killed_at > _PATIENCE_S:
+                why = None if ending else _reason_to_end(output, limits, deadline, stop)
+                if why is not None:
+                    ending, deadline = why, time.monotonic() + _PATIENCE_S
+                    threading.Thread(target=_kill, args=(container,), daemon=True).start()
+                elif ending is not None and time.monotonic() > deadline:
                     raise WorkspaceError("the engine does not end a container that ran out of time")
                 try:
                     data = connection.recv(1 << 16)
@@ -201,16 +206,27 @@ def _follow(container: str, output: _Output, timeout_s: float, stop: StopSignal 
         finally:
             stream.close()
     output.close()
-    if killed_at is None:
+    if ending == "cancelled":
+        raise Cancelled
+    if ending is None:
         _check_ended(container)
-    return killed_at is not None and not output.complete
+    return "by_itself" if ending is None or output.complete else ending
 
 
-def _kill(api: Any, container: str) -> None:
-    import docker.errors
+def _reason_to_end(output: Output, limits: GradingLimits, deadline: float, stop: StopSignal | None) -> Ending | None:
+    if stop is not None and stop.is_set:
+        return "cancelled"
+    if time.monotonic() > deadline:
+        return "timed_out"
+    return "flooded" if output.elided_bytes > _FLOOD * limits.log_bytes else None
 
-    with contextlib.suppress(docker.errors.APIError):  # it ended by itself in this very moment
-        api.kill(container)
+
+def _kill(container: str) -> None:
+    """End a container from a thread of its own: the engine waits for somebody to read what the container says."""
+    from docker.errors import DockerException
+
+    with contextlib.suppress(WorkspaceError, DockerException, OSError):
+        thread_client().api.kill(container)
 
 
 def _check_ended(container: str) -> None:
@@ -231,70 +247,6 @@ def _killed_outside(container: str, since: int) -> bool:
     with engine_errors("looking at the engine's events"):
         events = thread_client().api.events(since=since, until=int(time.time()) + 1, filters=filters, decode=True)
         return any(True for _ in events)
-
-
-class _Output:
-    """Takes the engine's framed stream apart and keeps the evaluation script's own part of it."""
-
-    def __init__(self, file: BinaryIO, nonce: bytes, cap: int) -> None:
-        self._file = file
-        self._nonce = nonce
-        self._left = cap
-        self._raw = b""
-        self._held = b""
-        self.applied = False
-        self.complete = False
-        self.elided_bytes = 0
-        self._started = False
-        self._before: list[bytes] = []
-
-    def feed(self, data: bytes) -> None:
-        """Take what the engine's connection gave: frames of an 8-byte header and that many bytes."""
-        self._raw += data
-        while len(self._raw) >= 8:
-            size = int.from_bytes(self._raw[4:8], "big")
-            if len(self._raw) < 8 + size:
-                return
-            self._text(self._raw[8 : 8 + size])
-            self._raw = self._raw[8 + size :]
-
-    def close(self) -> None:
-        """Write what was held back; the output of a patch that does not apply is the log then."""
-        if self._started:
-            self._write(self._held)
-        else:
-            self._write(b">>>>> Patch Apply Failed\n" + self._held)
-        self._held = b""
-
-    def _text(self, text: bytes) -> None:
-        self._held += text
-        if not self._started:
-            before, mark, after = self._held.partition(self._nonce + b" applied\n")
-            if mark:
-                self._started = self.applied = True
-                self._held = after
-            elif self._nonce + b" end\n" in before:
-                self._held = before.replace(self._nonce + b" refused\n", b"").replace(self._nonce + b" end\n", b"")
-                self.complete = True
-                return
-            else:
-                return
-        body, mark, _ = self._held.partition(b"\n" + self._nonce + b" end\n")
-        if mark:
-            self.complete = True
-            self._write(body)
-            self._held = b""
-            return
-        keep = len(self._nonce) + 8
-        self._write(self._held[:-keep])
-        self._held = self._held[-keep:]
-
-    def _write(self, text: bytes) -> None:
-        kept = text[: self._left]
-        with writing(self._file.name):
-            self._file.write(kept)
-        self._left -= len(kept)
-        self.elided_bytes += len(text) - len(kept)
 
 
 def _archive(files: dict[str, str]) -> bytes:

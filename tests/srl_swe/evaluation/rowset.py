@@ -55,7 +55,7 @@ diff --git a/add.sh b/add.sh
 -echo $(($1 - $2))
 +echo $(($1 + $2))
 """
-WRONG = GOLD.replace("$1 + $2", "$1 * $2")
+WRONG = GOLD.replace("$1 + $2", "$1 + 2 * $2")
 NOT_APPLICABLE = GOLD.replace("add.sh", "subtract.sh")
 SLOW = GOLD.replace("echo $(($1 + $2))", "sleep 300; echo $(($1 + $2))")
 
