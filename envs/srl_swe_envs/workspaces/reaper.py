@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WorkspaceError
-from .docker.engine import connect
+from .docker.engine import connect, engine_errors
 from .leases import CACHE_PREFIX, LABEL_OWNER, Lease, lease_root, read_lease
 
 UNLEASED_GRACE_S = 600.0
@@ -57,30 +58,34 @@ def reap() -> ReapReport:
     )
 
 
-def _reap_engine(problems: list[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], int]:
+_Removed = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], int]
+
+
+def _reap_engine(problems: list[str]) -> _Removed:
     try:
         client = connect()
+        with contextlib.closing(client), engine_errors("removing what killed runs left"):
+            return _reap_by(client.api, problems)
     except WorkspaceError as error:
         problems.append(str(error))
         return (), (), (), 0
-    api = client.api
-    try:
-        # Containers first: an image or a volume in use can't be removed.
-        containers = api.containers(all=True, filters={"label": LABEL_OWNER})
-        removed_containers, kept = _remove_leased(
-            ((c["Id"], c.get("Labels")) for c in containers),
-            lambda name: api.remove_container(name, force=True, v=True),
-            problems,
-        )
-        removed_images, kept_images = _remove_images(api, problems)
-        volumes = api.volumes(filters={"label": LABEL_OWNER}).get("Volumes") or []
-        removed_volumes, kept_volumes = _remove_leased(
-            ((v["Name"], v.get("Labels")) for v in volumes),
-            lambda name: api.remove_volume(name, force=True),
-            problems,
-        )
-    finally:
-        client.close()
+
+
+def _reap_by(api: Any, problems: list[str]) -> _Removed:
+    # Containers first: an image or a volume in use can't be removed.
+    containers = api.containers(all=True, filters={"label": LABEL_OWNER})
+    removed_containers, kept = _remove_leased(
+        ((container["Id"], container.get("Labels")) for container in containers),
+        lambda name: api.remove_container(name, force=True, v=True),
+        problems,
+    )
+    removed_images, kept_images = _remove_images(api, problems)
+    volumes = api.volumes(filters={"label": LABEL_OWNER}).get("Volumes") or []
+    removed_volumes, kept_volumes = _remove_leased(
+        ((volume["Name"], volume.get("Labels")) for volume in volumes),
+        lambda name: api.remove_volume(name, force=True),
+        problems,
+    )
     return removed_containers, removed_images, removed_volumes, kept + kept_images + kept_volumes
 
 

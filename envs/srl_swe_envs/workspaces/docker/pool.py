@@ -110,7 +110,8 @@ class WarmPool:
             self._change.notify_all()
         for worker in self._workers:
             worker.join()
-        self._images.close()
+        with contextlib.suppress(WorkspaceError):  # a workspace that is still open stands on one: the reaper's
+            self._images.close()
 
     def __enter__(self) -> Self:
         return self

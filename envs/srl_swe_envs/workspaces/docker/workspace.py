@@ -9,6 +9,7 @@ kernel is shared, and the usual storage drivers put no quota on many files toget
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import uuid
 from dataclasses import dataclass
@@ -73,11 +74,15 @@ class DockerWorkspace:
         Raises WorkspaceError, and whatever the spec's `prepare` raises.
         """
         self._spec = spec
-        self._own_source = None if source is not None else OneByOne()
-        self._source: ContainerSource = source or self._own_source or OneByOne()
+        self._own_source = OneByOne()
+        self._source: ContainerSource = self._own_source if source is None else source
         self._snapshots: dict[str, _Snapshot] = {}
         self._container: GuestContainer | None = self._source.take(spec)
-        self._initial_commit = initial_commit(self._container.client, spec.workdir)
+        try:
+            self._initial_commit = initial_commit(self._container.client, spec.workdir)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def container_id(self) -> str:
@@ -140,13 +145,16 @@ class DockerWorkspace:
         self._replace(container)
 
     def close(self) -> None:
-        """Remove the container and the snapshots; without a pool, waits until they are gone. May be called twice."""
+        """Remove the container and the snapshots; without a pool, waits until they are gone. May be called twice.
+
+        The processes inside end in any case. What an engine in trouble does not remove now, the reaper removes later.
+        """
         container, self._container = self._container, None
-        if container is not None:
-            self._release(container)
-        for name in reversed(tuple(self._snapshots)):  # a snapshot of a snapshot goes first
-            remove_image(self._snapshots.pop(name).image)
-        if self._own_source is not None:
+        with contextlib.suppress(WorkspaceError):
+            if container is not None:
+                self._release(container)
+            for name in reversed(tuple(self._snapshots)):  # a snapshot of a snapshot goes first
+                remove_image(self._snapshots.pop(name).image)
             self._own_source.close()
 
     def __enter__(self) -> Self:
