@@ -21,7 +21,7 @@ from ..protocol import CommandResult, elision_mark
 from . import wire
 
 MAX_PAYLOAD_BYTES = 256 << 20
-GRACE_S = 5.0
+GRACE_S = 10.0
 """What the guest may take beyond a command's own limit (killing, reaping, sending)."""
 REQUEST_TIMEOUT_S = 30.0
 

@@ -12,6 +12,7 @@ from ..protocol import WorkspaceLimits
 
 _MOUNTS = Path("/sys/fs/cgroup")
 _PERIOD_US = 100_000
+_OWN_TASKS = 2  # the launcher lives in the groups too, and so does what it forks for a moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def _unified(limits: WorkspaceLimits, name: str) -> CgroupPlan:
     wanted = (
         ("memory", "memory.max", limits.memory_bytes, str(limits.memory_bytes)),
         ("memory", "memory.swap.max", limits.memory_bytes, "0"),
-        ("pids", "pids.max", limits.pids, str(limits.pids)),
+        ("pids", "pids.max", limits.pids, str(limits.pids + _OWN_TASKS)),
         ("cpu", "cpu.max", limits.cpus, f"{int(limits.cpus * _PERIOD_US)} {_PERIOD_US}"),
     )
     for controller, file, limit, value in wanted:
@@ -71,7 +72,7 @@ def _separate(limits: WorkspaceLimits, name: str) -> CgroupPlan:
     memory, quota = str(limits.memory_bytes), str(int(limits.cpus * _PERIOD_US))
     wanted: dict[str, tuple[float, tuple[tuple[str, str], ...]]] = {
         "memory": (limits.memory_bytes, (("memory.limit_in_bytes", memory), ("memory.memsw.limit_in_bytes", memory))),
-        "pids": (limits.pids, (("pids.max", str(limits.pids)),)),
+        "pids": (limits.pids, (("pids.max", str(limits.pids + _OWN_TASKS)),)),
         "cpu": (limits.cpus, (("cpu.cfs_period_us", str(_PERIOD_US)), ("cpu.cfs_quota_us", quota))),
     }
     groups = []

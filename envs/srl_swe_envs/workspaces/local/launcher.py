@@ -14,7 +14,6 @@ Python, and a start takes a few milliseconds.
 from __future__ import annotations
 
 import _socket
-import array
 import fcntl
 import marshal
 import os
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from .spec import Spec
 
 _MAX_MESSAGE = 1 << 18
+_MSG_CMSG_CLOEXEC = 0x40000000
 _SIGKILL = 9
 _STOP_LIMIT_S = 5.0
 _PROBLEMS = (OSError, ValueError, RuntimeError)
@@ -49,7 +49,7 @@ class Launcher:
         self._base = ""
         self._pid = 0
         self._generations: set[int] = set()
-        self._cgroups: list[tuple[str, int, int]] = []  # (name, descriptor of its parent, its own descriptor)
+        self._cgroups: list[tuple[str, int]] = []  # (name, descriptor of its parent)
 
     def serve(self) -> None:
         """Answer the host until it is gone."""
@@ -58,8 +58,10 @@ class Launcher:
             while (message := self._next_message()) is not None:
                 self._answer(self._handle, *message)
         finally:
-            self._stop()
-            self._remove_cgroups()
+            try:
+                self._stop()
+            finally:
+                self._remove_cgroups()
 
     def _answer(self, action: Any, *arguments: Any) -> None:
         try:
@@ -73,14 +75,8 @@ class Launcher:
         while not select.select([self._control.fileno()], [], [], 1.0)[0]:
             if os.getppid() != self._parent:  # its end of the socket may live on in a forked child of it
                 return None
-        data, ancillary, _, _ = self._control.recvmsg(_MAX_MESSAGE, _socket.CMSG_SPACE(4))
-        if not data:
-            return None
-        fds = array.array("i")
-        for _, kind, content in ancillary:
-            if kind == _socket.SCM_RIGHTS:
-                fds.frombytes(content[:4])
-        return marshal.loads(data), fds[0] if fds else -1
+        data, fd = received_descriptor(self._control, _MAX_MESSAGE)
+        return (marshal.loads(data), fd) if data else None
 
     def _handle(self, request: tuple[Any, ...], connection: int) -> int:
         try:
@@ -130,17 +126,22 @@ class Launcher:
         parent_fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
         os.mkdir(name, dir_fd=parent_fd)
         own_fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=parent_fd)
-        self._cgroups.append((name, parent_fd, own_fd))
+        self._cgroups.append((name, parent_fd))
         for file, value in settings:
             _write(file, value, dir_fd=own_fd)
+        _write("cgroup.procs", "0", dir_fd=own_fd)  # children are born inside; moving each takes the kernel longer
 
     def _remove_cgroups(self) -> None:
-        for name, parent_fd, _ in self._cgroups:
-            for _ in range(100):
+        for name, parent_fd in self._cgroups:
+            deadline = time.monotonic() + _STOP_LIMIT_S
+            while True:
                 try:
+                    _write("cgroup.procs", "0", dir_fd=parent_fd)
                     os.rmdir(name, dir_fd=parent_fd)
                     break
                 except OSError:  # its last process is still on its way out
+                    if time.monotonic() > deadline:
+                        break  # `cgroups.remove_stale` of a later run will
                     time.sleep(0.005)
 
     def _start(self, generation: int, layers: tuple[int, ...], keep: set[int], connection: int) -> int:
@@ -171,8 +172,6 @@ class Launcher:
                 word, _, rest = line.rstrip("\n").partition(" ")
                 if word == "pid":
                     self._pid = int(rest)
-                    for _, _, own_fd in self._cgroups:
-                        _write("cgroup.procs", rest, dir_fd=own_fd)
                 elif word == "map":
                     for kind in ("uid", "gid"):
                         _write(f"/proc/{self._pid}/{kind}_map", _identity_map(kind))
@@ -194,7 +193,7 @@ class Launcher:
             if pid:
                 os.write(status, f"pid {pid}\n".encode())
                 os._exit(0)
-            _close_all_but(connection, go, status)
+            close_all_but(connection, go, status)
             _become_first(self._base, generation, layers, self._spec, go, status)
             os.close(go)
             os.close(status)
@@ -242,7 +241,17 @@ def _identity_map(kind: str) -> str:
     return "".join(f"{inside} {inside} {count}\n" for inside, _, count in extents)
 
 
-def _close_all_but(*kept: int) -> None:
+def received_descriptor(source: _socket.socket, max_bytes: int) -> tuple[bytes, int]:
+    """A message, and the descriptor that came with it (-1: none). No bytes: the other end is closed."""
+    data, ancillary, _, _ = source.recvmsg(max_bytes, _socket.CMSG_SPACE(4), _MSG_CMSG_CLOEXEC)
+    for _, kind, content in ancillary:
+        if kind == _socket.SCM_RIGHTS:
+            return data, int.from_bytes(content[:4], sys.byteorder)
+    return data, -1
+
+
+def close_all_but(*kept: int) -> None:
+    """Close every descriptor from 3 on but those."""
     lowest = 3
     for fd in sorted(kept):
         os.closerange(lowest, fd)
@@ -285,8 +294,3 @@ def _raise_loopback() -> None:
         fcntl.ioctl(probe.fileno(), 0x8914, b"lo".ljust(16, b"\0") + (1).to_bytes(2, sys.byteorder).ljust(24, b"\0"))
     finally:
         probe.close()
-
-
-def main() -> None:
-    """Serve the control socket named by the last argument."""
-    Launcher(int(sys.argv[-1])).serve()

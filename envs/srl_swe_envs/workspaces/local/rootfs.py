@@ -5,6 +5,7 @@ The list is one of what is shown, not of what is hidden: `/usr`, the running int
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Iterable
@@ -73,6 +74,7 @@ def host_trees(expose: Iterable[Path]) -> tuple[tuple[str, str], ...]:
     return tuple((path, path) for path in shown)
 
 
+@functools.cache
 def host_links() -> tuple[tuple[str, str], ...]:
     """(path, target) of the links that lead into what is shown: `/bin` -> `usr/bin`, `/etc/alternatives/*`."""
     candidates = list(_SYSTEM)
@@ -86,6 +88,7 @@ def etc_files() -> tuple[tuple[str, str, int], ...]:
     return tuple((path, content, 0o644) for path, content in _ETC_MADE.items())
 
 
+@functools.cache
 def etc_copies() -> tuple[tuple[str, str], ...]:
     """(file, path inside) of the part of `/etc` that is the host's own."""
     return tuple((path, path) for path in _ETC_FILES if os.path.isfile(path))

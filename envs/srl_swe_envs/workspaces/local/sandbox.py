@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import array
+import contextlib
 import marshal
 import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 from ...errors import WorkspaceError
 from ..guest.client import GuestClient
+from . import cgroups
 from .spec import Spec
 
 START_TIMEOUT_S = 30.0
 _MAX_REPLY = 1 << 16
-_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from workspaces.local.launcher import main; main()"
+_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from workspaces.local.nursery import main; main()"
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
-class NamespaceSandbox:
-    """A sandbox of namespaces. `start` begins a new generation of files on top of frozen ones."""
+class _Nursery:
+    """The host's end of its nursery; see the module `nursery`."""
 
-    def __init__(self, spec: Spec) -> None:
-        """Starts the launcher; raises WorkspaceError when this machine does not allow what `spec` asks for."""
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.settimeout(START_TIMEOUT_S)
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _PROGRAM, str(_PACKAGE), str(theirs.fileno())],
@@ -37,28 +38,81 @@ class NamespaceSandbox:
                 stderr=subprocess.DEVNULL,
                 env={"PATH": os.defpath, "LANG": "C.UTF-8"},
                 cwd="/",
-                start_new_session=True,  # Ctrl-C is for the host, which then closes this
+                start_new_session=True,  # Ctrl-C is for the host, which then closes its sandboxes
             )
-        except OSError as problem:
-            self._control.close()
-            raise WorkspaceError(f"can't start the sandbox's launcher: {problem}") from problem
+        except OSError:
+            self._socket.close()
+            raise
         finally:
             theirs.close()
+
+    def make_launcher(self, control: socket.socket) -> None:
+        """Have a launcher serve `control`. Raises OSError when the nursery has ended."""
+        _send(self._socket, b"launch", control.fileno())
+
+    def close(self) -> None:
+        """Let it end."""
+        self._socket.close()
+        self._process.wait()
+
+
+_lock = threading.Lock()
+_nurseries: list[_Nursery] = []
+
+
+def _make_launcher(control: socket.socket) -> None:
+    """Ask this process's nursery, or a new one where it has ended from idleness or belongs to the parent process."""
+    with _lock:
+        while _nurseries:
+            nursery = _nurseries[-1]
+            try:
+                if nursery.owner == os.getpid():
+                    nursery.make_launcher(control)
+                    return
+            except OSError:
+                nursery.close()
+            _nurseries.clear()
+        cgroups.remove_stale()
+        nursery = _Nursery()
+        _nurseries.append(nursery)
+        nursery.make_launcher(control)
+
+
+def _send(end: socket.socket, data: bytes, fd: int) -> None:
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fd.to_bytes(4, sys.byteorder))]
+    end.sendmsg([data], rights)
+
+
+class NamespaceSandbox:
+    """A sandbox of namespaces. `start` begins a new generation of files on top of frozen ones."""
+
+    def __init__(self, spec: Spec) -> None:
+        """Starts the launcher; raises WorkspaceError when this machine does not allow what `spec` asks for."""
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(START_TIMEOUT_S)
         self._generation = 0
         self._layers: tuple[int, ...] = ()
         self._frozen: dict[str, tuple[int, ...]] = {}
         self._alive = True
+        self._launcher_pid = 0
         try:
+            _make_launcher(theirs)
             self._control.send(marshal.dumps(dict(spec)))
-            self._reply("prepare")
+            theirs.close()
+            self._launcher_pid = self._reply("prepare")
+        except OSError as problem:
+            self.close()
+            raise WorkspaceError(f"can't start the sandbox's launcher: {problem}") from problem
         except BaseException:
             self.close()
             raise
+        finally:
+            theirs.close()
 
     @property
     def launcher_pid(self) -> int:
         """The launcher's process id."""
-        return self._process.pid
+        return self._launcher_pid
 
     def start(self, layers: tuple[int, ...] | None = None) -> GuestClient:
         """Kill what runs and start anew on `layers` (default: the same as now, without what was written since)."""
@@ -89,21 +143,20 @@ class NamespaceSandbox:
         self._frozen.pop(name, None)
 
     def close(self) -> None:
-        """End the sandbox and remove everything of it. May be called twice."""
+        """End the sandbox and wait until everything of it is removed. May be called twice."""
+        if not self._alive:
+            return
         self._alive = False
-        self._control.close()
-        try:
-            self._process.wait(START_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with self._control, contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
+            while self._control.recv(_MAX_REPLY):
+                pass
 
     def _request(self, request: tuple[Any, ...], fd: int) -> int:
         if not self._alive:
             raise WorkspaceError("the workspace is closed")
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
         try:
-            self._control.sendmsg([marshal.dumps(request)], rights)
+            _send(self._control, marshal.dumps(request), fd)
         except OSError as problem:
             raise WorkspaceError(f"the sandbox's launcher is gone: {problem}") from problem
         return self._reply(request[0])

@@ -15,6 +15,7 @@ from ..guest.client import GuestClient, GuestSetup, SessionState
 from ..protocol import CommandResult, WorkspaceLimits
 from . import isolation as isolation_
 from .assemble import Sandboxed, assemble
+from .head import head_commit
 from .plain import PlainCopy
 from .sandbox import NamespaceSandbox
 
@@ -163,7 +164,8 @@ class LocalWorkspace:
     def _find_initial_commit(self, folder: Path | None) -> str:
         """The commit the task starts from; made, and frozen as the pristine state, where there is none yet."""
         client = self._live()
-        commit = initial_commit(client, self._workdir)
+        commit = head_commit(folder) if folder is not None else ""
+        commit = commit or initial_commit(client, self._workdir)
         if commit or folder is None:
             return commit
         made = client.run(_COMMIT_ALL, timeout_s=300.0, cwd=self._workdir)
