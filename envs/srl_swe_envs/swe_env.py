@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 import gymnasium
 
-from .actions import canonical_text
+from .actions import Action, canonical_text
 from .dialects import REASONS, dialect_named, parse_reply
 from .episodes import Episode, Live, OpenWorkspace, Replay, Source
 from .errors import ConfigError, MalformedReply, WorkspaceError
@@ -92,6 +92,11 @@ class SweEnv(gymnasium.Env[str, str]):
         """The agent's history: well-formed turns so far, the expert's ones in replay and before a fork."""
         return tuple(self._running().turns)
 
+    def expert_action(self) -> Action | None:
+        """What the expert does at this step, if there is an expert's step."""
+        target = self._running().target()
+        return target.expert if target else None
+
     def patch(self) -> str:
         """The workspace's changes as a diff; empty in replay. Raises WorkspaceError."""
         return self._workspace.diff() if self._workspace else ""
@@ -124,7 +129,7 @@ class SweEnv(gymnasium.Env[str, str]):
             observation, reward, info = self._turn(self._episode, action)
             terminated, truncated = self._episode.submitted, self._episode.exhausted and not self._episode.submitted
             if terminated:
-                reward |= self._graded(self._episode)
+                reward = self._graded(self._episode, reward)
         except WorkspaceError as error:
             self._close_workspace()
             observation, reward, info = Observation(text=""), {"status": "infra", "reason": str(error)}, {}
@@ -173,13 +178,14 @@ class SweEnv(gymnasium.Env[str, str]):
             info["duration_s"] = time.perf_counter() - start
         return observation, _reward_info(reward), info
 
-    def _graded(self, episode: Episode) -> dict[str, Any]:
-        """Reward by the tests of a submitted live episode; nothing when there are none."""
+    def _graded(self, episode: Episode, reward: dict[str, Any]) -> dict[str, Any]:
+        """The reward by the tests of a submitted live episode; as it was when there are none."""
         task = episode.task
         if self._grade is None or not isinstance(episode, Live) or not (task.fail_to_pass or task.pass_to_pass):
-            return {}
+            return reward
         outcome = self._grade(task, self.patch(), self._open_workspace)
-        return {"status": "graded", "value": float(outcome.resolved), "resolved": outcome.resolved}
+        graded = {"status": "graded", "value": float(outcome.resolved), "resolved": outcome.resolved}
+        return {name: value for name, value in reward.items() if name != "reason"} | graded
 
     def _fresh_workspace(self, task: Task) -> Workspace:
         if self._workspace is not None and self._workspace_task == task:

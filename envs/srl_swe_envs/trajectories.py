@@ -66,7 +66,7 @@ class Trajectory:
 def trajectory_to_json(trajectory: Trajectory) -> dict[str, Any]:
     """The JSON object of a trajectory (inverse of `trajectory_from_json`)."""
     record = _fields(trajectory)
-    record["task"] = {k: v for k, v in asdict(trajectory.task).items() if v}
+    record["task"] = {k: v for k, v in asdict(trajectory.task).items() if v or k in ("id", "problem")}
     record["turns"] = [_turn_to_json(turn) for turn in trajectory.turns]
     return {"schema": SCHEMA, **record}
 

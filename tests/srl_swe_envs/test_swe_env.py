@@ -185,6 +185,7 @@ def test_a_submission_is_rewarded_by_the_tests_of_the_patch(resolved):
     env.step(reply(Shell(command="sed -i s/-/+/ adder.py")))
     *_, reward, terminated, _, info = env.step(reply(Submit()))
     assert (reward, terminated, info["status"], info["resolved"]) == (float(resolved), True, "graded", resolved)
+    assert "reason" not in info
     assert "+    return first + second" in graded[0]
     env.close()
 
