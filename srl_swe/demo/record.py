@@ -1,4 +1,4 @@
-"""Record the example logs: `python -m srl_swe.demo.record [--out FOLDER] [--workers N]`.
+"""Record the example logs: `python -m srl_swe.demo.record [--split SPLIT] [--out FOLDER] [--workers N]`.
 
 The scripted expert solves every demo task in a local workspace, and each run is written in one of four log formats:
 most as SWE-smith rows, some as SWE-agent, mini-swe-agent and OpenHands files. Train tasks go to `train/`, the tasks
@@ -28,6 +28,8 @@ from ..logs.writers import Recording, text_of_json, to_mini_v2, to_openhands_v0,
 EXPERT = "scripted-expert"
 EXAMPLES = Path(__file__).resolve().parents[2] / "trajectories" / "examples"
 
+Split: TypeAlias = Literal["train", "held_out"]
+SPLITS: tuple[Split, ...] = ("train", "held_out")
 Format: TypeAlias = Literal["swe_smith", "swe_agent", "mini_v2", "openhands_v0"]
 _EVERY = 24
 _OTHERS: dict[int, Format] = {5: "swe_agent", 11: "openhands_v0", 17: "mini_v2"}
@@ -42,7 +44,7 @@ class Assignment:
     format: Format
 
 
-def assignments(split: Literal["train", "held_out"]) -> list[Assignment]:
+def assignments(split: Split) -> list[Assignment]:
     """Tasks of a split with their formats: by position, and held-out ones all as SWE-smith rows."""
     chosen = []
     for position, task in enumerate(load_demo_tasks(split)):
@@ -54,7 +56,16 @@ def assignments(split: Literal["train", "held_out"]) -> list[Assignment]:
 
 
 def record(assignment: Assignment) -> Recording:
-    """Let the expert solve a task in a fresh workspace. Raises WorkspaceError, also when the tests do not pass."""
+    """Let the expert solve a task in a fresh workspace, or in a second one. Raises WorkspaceError if both fail."""
+    try:
+        return _record(assignment)
+    except WorkspaceError as error:
+        print(f"{assignment.task_id}: {error}; once more", file=sys.stderr)
+        return _record(assignment)
+
+
+def _record(assignment: Assignment) -> Recording:
+    """One attempt; WorkspaceError also when the tests do not pass in the end."""
     demo: DemoTask = demo_task(assignment.task_id)
     with DemoWorkspace(demo.task) as workspace:
         tools = Tools.on(workspace, workdir=demo.task.workdir, timeout_s=_TIMEOUT_S)
@@ -99,9 +110,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Record the example logs of the scripted expert.")
     parser.add_argument("--out", type=Path, default=EXAMPLES, help="folder to write to")
     parser.add_argument("--workers", type=int, default=2, help="workspaces at one time")
+    parser.add_argument("--split", choices=SPLITS, help="record this part alone")
     arguments = parser.parse_args()
-    splits: tuple[Literal["train", "held_out"], ...] = ("train", "held_out")
-    for split in splits:
+    for split in [arguments.split] if arguments.split else SPLITS:
         chosen = assignments(split)
 
         def report(position: int, recording: Recording, total: int = len(chosen), name: str = split) -> None:
