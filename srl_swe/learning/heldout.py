@@ -1,4 +1,8 @@
-"""Held-out reward: one greedy reply to every held-out step, scored as in training."""
+"""Held-out reward: one reply to every held-out step, scored as in training.
+
+Sampled at the training temperature it is an unbiased estimate of what training maximises; greedy it is what evaluation
+uses. A trainer measures both and picks its best checkpoint by the sampled one.
+"""
 
 from __future__ import annotations
 
@@ -74,10 +78,10 @@ class Heldout:
     scorer: ReplyScorer
     chat: ChatTokenizer
 
-    def measure(self, sampler: ReplySampler, model: Any) -> tuple[HeldoutResult, tuple[Group, ...]]:
-        """Greedy replies of a model, scored; gives the counts and the groups of one reply each."""
+    def measure(self, sampler: ReplySampler, model: Any, *, greedy: bool) -> tuple[HeldoutResult, tuple[Group, ...]]:
+        """Replies of a model, scored; gives the counts and the groups of one reply each. The draws are always the same."""
         requests = [(trunk, tuple(range(len(trunk.targets)))) for trunk in self.trunks]
-        sampled = sampler.sample(model, requests, replies=1, seed=0, greedy=True)
+        sampled = sampler.sample(model, requests, replies=1, seed=0, greedy=greedy)
         groups = tuple(score_group(group, self.scorer) for group in sampled)
         result = HeldoutResult()
         for group in groups:

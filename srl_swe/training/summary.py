@@ -1,4 +1,4 @@
-"""The short table at the end of a run."""
+"""The short table at the end of a run. All columns but `greedy` are of replies sampled as in training."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from .stages import StageResult
 
 _COLUMNS = (
     ("reward", "eval_reward", "{:.3f}"),
+    ("greedy", "eval_greedy_reward", "{:.3f}"),
     ("similarity", "eval_similarity", "{:.3f}"),
     ("malformed", "eval_malformed", "{:.1%}"),
     ("exact", "eval_exact_match", "{:.1%}"),

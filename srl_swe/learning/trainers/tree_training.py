@@ -83,18 +83,20 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
         return torch.tensor(sums.loss, device=self.args.device)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Held-out reward of the current model, logged as `eval_...`."""
+        """Held-out reward of the current model: `eval_...` sampled, `eval_greedy_...` greedy."""
         was_training = self.model.training
         self.model.eval()
         began = time.perf_counter()
         share = self.data.heldout.share(self.accelerator.process_index, self.accelerator.num_processes)
-        result, groups = share.measure(self.data.sampler, self.model)
-        total = sum(gather_object([result]), HeldoutResult())
-        metrics = {f"eval_{name}": value for name, value in total.metrics().items()}
+        metrics: dict[str, float] = {}
+        for prefix, greedy in (("eval_", False), ("eval_greedy_", True)):
+            result, groups = share.measure(self.data.sampler, self.model, greedy=greedy)
+            total = sum(gather_object([result]), HeldoutResult())
+            metrics |= {f"{prefix}{name}": value for name, value in total.metrics().items()}
+            if self.accelerator.is_main_process:
+                self.keep_samples("greedy" if greedy else "heldout", self.state.global_step, groups)
         metrics["eval_seconds"] = time.perf_counter() - began
         self.model.train(was_training)
-        if self.accelerator.is_main_process:
-            self.keep_samples("heldout", self.state.global_step, groups)
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
