@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import BinaryIO
 
 from .store import writing
@@ -23,7 +24,8 @@ class Output:
         self.complete = False
         self.elided_bytes = 0
         self._started = False
-        self._before: list[bytes] = []
+        # swebench reads logs as UTF-8 and fails on anything else; its own runner replaces such bytes as well.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, data: bytes) -> None:
         """Take what the engine's connection gave: frames of an 8-byte header and that many bytes."""
@@ -38,9 +40,9 @@ class Output:
     def close(self) -> None:
         """Write what was held back; the output of a patch that does not apply is the log then."""
         if self._started:
-            self._write(self._held)
+            self._write(self._held, last=True)
         else:
-            self._write(b">>>>> Patch Apply Failed\n" + self._held)
+            self._write(b">>>>> Patch Apply Failed\n" + self._held, last=True)
         self._held = b""
 
     def _text(self, text: bytes) -> None:
@@ -66,7 +68,8 @@ class Output:
         self._write(self._held[:-keep])
         self._held = self._held[-keep:]
 
-    def _write(self, text: bytes) -> None:
+    def _write(self, raw: bytes, *, last: bool = False) -> None:
+        text = self._decoder.decode(raw, last).encode()
         kept = text[: self._left]
         with writing(self._file.name):
             self._file.write(kept)
