@@ -88,9 +88,9 @@ def _verdicts_in(path: Path) -> dict[str, bool]:
             if not head.lstrip().startswith(b"{") or (b'"resolved' not in head and b'"no_generation' not in head):
                 return {}
             value = json.loads(head + file.read())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return _verdicts(value) if isinstance(value, dict) else {}
+        return _verdicts(value)
+    except (OSError, ValueError, RecursionError, TypeError, AttributeError):
+        return {}  # not a report; whatever it is, the scan says so
 
 
 def _verdicts(value: dict[str, Any]) -> dict[str, bool]:

@@ -16,6 +16,8 @@ from .outcomes import Outcomes
 from .reading import Event, LogFormat, Origin, Problem, Reading, Skipped
 from .records import NOT_JSON, Record, read_records
 
+_MISFITS = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+"""What reading raises on a value that does not hold together."""
 _PROBE = 32
 """How many values of a file are looked at before its kind is decided."""
 
@@ -46,7 +48,15 @@ def _judged(reading: Reading, outcomes: Outcomes, benchmark: Benchmark | None) -
 
 def format_of(value: Any, *, parts: str = "record") -> LogFormat | None:
     """The format that a JSON value is written in, among those whose parts are whole records, files or folders."""
-    return next((known for known in FORMATS if known.parts == parts and known.matches(value)), None)
+    return next((known for known in FORMATS if known.parts == parts and _is_of(known, value)), None)
+
+
+def _is_of(known: LogFormat, value: Any) -> bool:
+    """Whether a format knows a value; one whose fields have other types than it expects is none of its."""
+    try:
+        return known.matches(value)
+    except _MISFITS:
+        return False
 
 
 def _scan_folder(files: tuple[Path, ...]) -> Iterator[Event]:
@@ -56,9 +66,7 @@ def _scan_folder(files: tuple[Path, ...]) -> Iterator[Event]:
         try:
             records = read_records(path)
             head = list(itertools.islice(records, _PROBE))
-            whole = format_of(head[0].value, parts="folder") if len(head) == 1 and not head[0].error else None
-            if whole is not None and whole.conversation is not None:
-                key = (whole.name, whole.conversation(head[0].value))
+            if (key := _conversation_of(head)) is not None:
                 conversations.setdefault(key, []).append(path)
             else:
                 yield from _scan_file(path, head, records)
@@ -69,6 +77,17 @@ def _scan_folder(files: tuple[Path, ...]) -> Iterator[Event]:
         known = next(known for known in FORMATS if known.name == name and known.parts == "folder")
         parts = (record.value for member in members for record in read_records(member))
         yield from _read(known, parts, Origin(path=str(members[0])))
+
+
+def _conversation_of(records: list[Record]) -> tuple[str, str] | None:
+    """Format and conversation of a file that is one part of a conversation; None for any other file."""
+    known = format_of(records[0].value, parts="folder") if len(records) == 1 and not records[0].error else None
+    if known is None or known.conversation is None:
+        return None
+    try:
+        return known.name, known.conversation(records[0].value)
+    except _MISFITS:
+        return None
 
 
 def _scan_file(path: Path, head: list[Record], rest: Iterator[Record]) -> Iterator[Event]:
@@ -137,7 +156,10 @@ class _Held:
     """How many records before it were superseded."""
 
     def is_superseded_by(self, value: Any) -> bool:
-        return self.known.supersedes is not None and self.known.supersedes(self.value, value)
+        try:
+            return self.known.supersedes is not None and self.known.supersedes(self.value, value)
+        except _MISFITS:
+            return False
 
     def read(self) -> Iterator[Event]:
         for event in _read(self.known, self.value, self.origin):
@@ -162,7 +184,7 @@ def _nature(record: Record | None, count: int, broken: int) -> str:
 def _read(known: LogFormat, value: Any, origin: Origin) -> Iterator[Event]:
     try:
         yield known.read(value, origin)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except _MISFITS as error:
         yield Problem(origin=origin, reason=f"looks like {known.name} but does not hold together: {_say(error)}")
 
 

@@ -71,7 +71,11 @@ def task_of(instance_id: str, prompt: str, row: Mapping[str, Any] | None = None,
 
     `known` are fields of Task that the log names (`repo`, `base_commit`, `image`); empty ones are passed over.
     """
-    fields = {"repo": repo_of(instance_id)} | _row_fields(row or {}) | {k: v for k, v in known.items() if v}
+    fields = (
+        {"repo": repo_of(instance_id)}
+        | _row_fields(row or {})
+        | {k: v for k, v in known.items() if v and isinstance(v, str)}
+    )
     if match := next(filter(None, (pattern.search(prompt) for pattern in _WORKDIRS)), None):
         fields.setdefault("workdir", match[1])
     if not fields["repo"] and (folder := _VERSIONED_FOLDER.search(fields.get("workdir", ""))):

@@ -1,10 +1,12 @@
 """Files, folders, globs, gzip, broken input, and memory that does not grow."""
 
 import gzip
+import itertools
 import json
 import subprocess
 import sys
 import textwrap
+from random import Random
 
 import pytest
 
@@ -12,7 +14,12 @@ from srl_swe.logs import Problem, Reading, Skipped, read_logs, scan_logs
 from srl_swe.logs.records import read_records
 from srl_swe_envs.actions import Shell
 from srl_swe_envs.errors import ConfigError, TrajectoryFormatError
-from srl_swe_envs.trajectories import read_trajectories, write_trajectories
+from srl_swe_envs.trajectories import (
+    read_trajectories,
+    trajectory_from_json,
+    trajectory_to_json,
+    write_trajectories,
+)
 
 
 def chat_row(number=0, command="ls", padding=""):
@@ -185,6 +192,41 @@ def test_values_larger_than_the_window_are_read_whole(tmp_path):
     ):
         path.write_text(text, encoding="utf-8")
         assert all(record.value == big for record in read_records(path))
+
+
+JUNK = (None, 0, 1.5, "", [], {}, "x", [1], [{}], {"a": 1}, True, [None])
+
+
+def damaged(value, random):
+    """The value with one part of it missing or replaced by something else."""
+    if isinstance(value, dict) and value and random.random() < 0.9:
+        key = random.choice(list(value))
+        rest = {name: item for name, item in value.items() if name != key}
+        return rest if random.random() < 0.1 else {**value, key: damaged(value[key], random)}
+    if isinstance(value, list) and value and random.random() < 0.9:
+        index = random.randrange(len(value))
+        return [*value[:index], damaged(value[index], random), *value[index + 1 :]]
+    return random.choice(JUNK)
+
+
+def test_damaged_real_logs_never_crash_the_scan_and_always_add_up(shared_data, tmp_path):
+    folders = ("swe_agent_0x", "mini_swe_agent_v2", "openhands_v0", "nebius", "moatless", "atif", "claude_code_codex")
+    files = [path for name in folders for path in sorted((shared_data / name).iterdir())]
+    small = [path for path in files if path.stat().st_size < 100_000]
+    values = [record.value for path in small for record in itertools.islice(read_records(path), 1) if not record.error]
+    assert len(values) > 25
+    random = Random(0)
+    path = tmp_path / "damaged.json"
+    for _ in range(300):
+        value = random.choice(values)
+        for _ in range(random.choice((1, 2, 4))):
+            value = damaged(value, random)
+        path.write_text(json.dumps(value))
+        for event in scan_logs([path]):
+            if isinstance(event, Reading):
+                assert event.unexplained == 0
+                record = json.loads(json.dumps(trajectory_to_json(event.trajectory)))
+                assert trajectory_from_json(record) == event.trajectory
 
 
 MEASURE = """
