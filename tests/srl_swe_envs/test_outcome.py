@@ -2,14 +2,23 @@
 
 import ast
 import difflib
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import _pytest
+import iniconfig
+import packaging
+import pluggy
+import pygments
 import pytest
 
 from srl_swe_envs import Task, WorkspaceError
 from srl_swe_envs.outcome import check_task, grade, validate_tasks
+from srl_swe_envs.workspaces.docker import ContainerSpec, DockerWorkspace
+from srl_swe_envs.workspaces.docker.container import remove_image
+from srl_swe_envs.workspaces.docker.images import image_with_folder
 from srl_swe_envs.workspaces.local.workspace import LocalWorkspace
 
 BUGGY = "def add(a, b):\n    return a - b\n\n\ndef same(a):\n    return a\n"
@@ -286,6 +295,38 @@ def test_validation_refuses_tasks_that_prove_nothing(opener):
     assert [len(found) for found in problems] == [1, 1, 1, 1]
     assert problems[2][0].startswith("the gold patch does not pass: tests/test_pkg.py::test_add failed")
     assert problems[3][0].startswith("passes without any patch: tests/test_pkg.py::test_same")
+
+
+@pytest.fixture(scope="module")
+def docker_opener(base_image, repository, tmp_path_factory):
+    """Opens the same repository in containers of the base image with this machine's pytest."""
+    packages = tmp_path_factory.mktemp("packages")
+    for module in (pytest, _pytest, pluggy, iniconfig, packaging, pygments):
+        folder = Path(module.__file__).parent
+        shutil.copytree(folder, packages / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(Path(pytest.__file__).parents[1] / "py.py", packages)
+    runner = image_with_folder(base_image, packages, workdir="/opt/pytest")
+    image = image_with_folder(runner, repository)
+    yield lambda task: DockerWorkspace(ContainerSpec(image=image, workdir=task.workdir))
+    remove_image(image)
+    remove_image(runner)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("patch", "resolved"),
+    [
+        (FIX, True),
+        ("", False),
+        (ATTACKS["six-line conftest at the root"], False),
+        (ATTACKS["conftest that prints passes and exits"], False),
+        (ATTACKS["source that prints passes and exits"], False),
+    ],
+    ids=["fix", "empty", "conftest", "exit in conftest", "exit in source"],
+)
+def test_grading_in_containers_says_the_same(patch, resolved, docker_opener):
+    task = replace(TASK, test_command="PYTHONPATH=$PYTHONPATH:/opt/pytest python3 -m pytest -q")
+    assert grade(task, patch, docker_opener).resolved is resolved
 
 
 def test_the_plugin_is_written_in_python_3_6():
