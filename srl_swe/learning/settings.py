@@ -24,6 +24,8 @@ class LoraSettings:
 class TreeSettings:
     """How trajectory trees go through the model."""
 
+    enabled: bool = True
+    """False forwards one row per reply and samples with `generate`: for models whose layers are not all attention."""
     attention: Literal["auto", "struct", "cascade", "flex", "dense"] = "auto"
     tokens_per_pass: int = 4096
     """Bounds activation memory: no forward with gradient is longer."""
@@ -79,8 +81,6 @@ class SrlSettings:
     clip: float = 0.2
     clip_higher: float = 0.28
     """Upper clip of the ratio (DAPO's clip-higher); set it to `clip` for a symmetric one."""
-    kl: float = 0.0
-    """Weight of the KL term against the start of the stage."""
     aggregation: Literal["per_response", "per_token"] = "per_response"
     """`per_response` is the paper's equation 1 (1/|o_i|), `per_token` is DAPO's."""
     normalise_advantages: bool = True

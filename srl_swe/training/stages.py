@@ -14,10 +14,12 @@ from trl import GRPOConfig
 
 from ..conversations import ReplyScorer
 from ..learning.batches import StepOrder
-from ..learning.chat_tokens import Trunk
+from ..learning.chat_tokens import ChatTokenizer, Trunk
 from ..learning.heldout import Heldout
 from ..learning.models import LoadedModel, load_model
 from ..learning.rollout.decoded import DecoderSampler
+from ..learning.rollout.generated import GenerateSampler
+from ..learning.rollout.sampler import ReplySampler
 from ..learning.settings import SftSettings, SrlSettings
 from ..learning.trainers.sft import SftTrainer
 from ..learning.trainers.srl import SrlTrainer
@@ -58,7 +60,8 @@ def run_stage(name: str, folder: Path, start: str, data: StageData, settings: Ru
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = last_checkpoint(folder)
     loaded = load_model(start, dtype=settings.model.weights, lora=settings.model.lora)
-    prepare(loaded.model, backend=settings.tree.attention)
+    if settings.tree.enabled:
+        prepare(loaded.model, backend=settings.tree.attention)
     trainer = _trainer(name, folder, loaded, data, settings)
     before = _before(trainer, folder, checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -103,7 +106,7 @@ def _trainer(name: str, folder: Path, loaded: LoadedModel, data: StageData, sett
         trunks=data.train,
         order=order,
         heldout=Heldout(trunks=data.heldout, scorer=data.scorer, chat=loaded.chat),
-        sampler=DecoderSampler(chat=loaded.chat, settings=settings.rollout),
+        sampler=_sampler(loaded.chat, settings),
         chat=loaded.chat,
         tree=settings.tree,
     )
@@ -117,7 +120,7 @@ def _trainer(name: str, folder: Path, loaded: LoadedModel, data: StageData, sett
             **_arguments(stage, folder, order, settings),
             per_device_train_batch_size=stage.replies,
             num_generations=stage.replies,
-            beta=stage.kl,
+            beta=0.0,
             temperature=settings.rollout.temperature,
             max_completion_length=settings.rollout.max_reply_tokens,
         )
@@ -135,6 +138,12 @@ def _trainer(name: str, folder: Path, loaded: LoadedModel, data: StageData, sett
     for added in (CompleteCheckpoints(), metrics, Progress(name)):
         trainer.add_callback(added)
     return trainer
+
+
+def _sampler(chat: ChatTokenizer, settings: RunSettings) -> ReplySampler:
+    if settings.tree.enabled:
+        return DecoderSampler(chat=chat, settings=settings.rollout, prefill_tokens=settings.tree.tokens_per_pass)
+    return GenerateSampler(chat=chat, settings=settings.rollout)
 
 
 def _arguments(

@@ -1,8 +1,8 @@
 """Supervised reinforcement learning: groups of replies to the expert's steps, scored by similarity (GRPO).
 
-trl's GRPOTrainer keeps model preparation, reference model, generation back ends, checkpoints and logging; a training
-step is ours: sample groups for the batch's steps, keep those whose rewards differ, refill, and put what is left through
-one tree per trajectory.
+trl's GRPOTrainer keeps model preparation, optimizer, schedule, checkpoints and reporting; a training step is ours: sample
+groups for the batch's steps, keep those whose rewards differ, refill, and put what is left through one tree per
+trajectory. There is no KL term, as in the paper (table 8).
 """
 
 from __future__ import annotations
@@ -81,7 +81,6 @@ class SrlTrainer(TreeTraining, GRPOTrainer):  # type: ignore[misc]  # trl is unt
             clip_high=settings.clip_higher,
             aggregation="response" if settings.aggregation == "per_response" else "token",
             expert_weight=settings.expert_weight,
-            kl_weight=settings.kl,
         )
 
     def trees_of_step(self, step: int) -> list[Tree]:

@@ -21,6 +21,7 @@ from transformers import Trainer
 
 from ..batches import StepOrder
 from ..chat_tokens import ChatTokenizer, Trunk
+from ..flat import flat_loss_backward
 from ..groups import Group
 from ..heldout import Heldout, HeldoutResult
 from ..rollout.sampler import ReplySampler
@@ -68,7 +69,8 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
         trees = self.trees_of_step(self.state.global_step)
         began = time.perf_counter()
         normaliser = all_reduce_normaliser(Normaliser.of(trees), self.accelerator)
-        sums = loss_backward(
+        add_gradients = loss_backward if self.data.tree.enabled else flat_loss_backward
+        sums = add_gradients(
             self.accelerator.unwrap_model(model),  # a wrapper of replicas would reduce at every backward, not once
             [drop_still(tree) for tree in trees],
             loss=self.loss_config,

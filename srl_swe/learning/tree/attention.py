@@ -69,7 +69,7 @@ def _srl_tree(
     found = [name for name in _UNSUPPORTED if others.get(name) is not None]
     window = others.get("sliding_window")
     if found or (window is not None and tree.reach > window):
-        raise ConfigError(f"tree attention knows no {found or f'sliding window of {window}'}: set tree = false")
+        raise ConfigError(f"tree attention knows no {found or f'sliding window of {window}'}: set tree.enabled = false")
     if torch.is_autocast_enabled(query.device.type):
         dtype = torch.get_autocast_dtype(query.device.type)
         query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)

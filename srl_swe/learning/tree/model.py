@@ -114,11 +114,11 @@ def refuse_hybrid(config: Any) -> None:
         found = ", ".join(sorted(strange) or state)
         raise ConfigError(
             f"{config.model_type} has layers that are not attention ({found}): their state would run from one reply "
-            "into the next. Set tree = false to train it with one row per reply."
+            "into the next. Set tree.enabled = false to train it with one row per reply."
         )
     rope = getattr(config, "rope_parameters", None) or {}
     if rope.get("rope_type") in ("dynamic", "longrope"):
-        raise ConfigError(f"rope_type {rope['rope_type']!r} rotates by the row's length: set tree = false")
+        raise ConfigError(f"rope_type {rope['rope_type']!r} rotates by the row's length: set tree.enabled = false")
 
 
 def causal_lm(model: nn.Module) -> Any:
