@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,7 +46,7 @@ def way_in() -> Way:
         raise WorkspaceError(REFUSED.format(reason=f"{os.uname().sysname} has no namespaces"))
     if not seccomp.supported():
         raise WorkspaceError(REFUSED.format(reason=f"no system-call table for {os.uname().machine}"))
-    if os.geteuid() == 0 and _effective_capabilities() >> _CAP_SYS_ADMIN & 1:
+    if os.geteuid() == 0 and _effective_capabilities() >> _CAP_SYS_ADMIN & 1 and _in_first_user_namespace():
         return "root"
     allowed = _number("/proc/sys/user/max_user_namespaces")
     if allowed == 0 or _number("/proc/sys/kernel/unprivileged_userns_clone") == 0:
@@ -52,11 +54,25 @@ def way_in() -> Way:
     return "user"
 
 
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """Says what would help when the first start of a sandbox fails inside."""
+    try:
+        yield
+    except WorkspaceError as problem:
+        raise WorkspaceError(REFUSED.format(reason=problem)) from problem
+
+
 def _effective_capabilities() -> int:
     for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
         if line.startswith("CapEff:"):
             return int(line.split()[1], 16)
     return 0
+
+
+def _in_first_user_namespace() -> bool:
+    """Whether root is the machine's, not that of a rootless container, which is an ordinary user to the kernel."""
+    return Path("/proc/self/uid_map").read_text(encoding="ascii").split() == ["0", "0", "4294967295"]
 
 
 def _number(path: str) -> int | None:

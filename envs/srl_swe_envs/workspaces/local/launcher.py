@@ -102,6 +102,8 @@ class Launcher:
         sys_.mount("none", "/", flags=sys_.MS_REC | sys_.MS_PRIVATE)
         self._base = next(path for path in self._spec["mount_points"] if os.path.isdir(path))
         sys_.mount("tmpfs", self._base, "tmpfs", sys_.MS_NOSUID | sys_.MS_NODEV, "size=64m,mode=0755")
+        if self._spec["user_namespace_first"]:
+            mounts.require_attributes(self._base)
         self._make_skeleton()
         return os.getpid()
 

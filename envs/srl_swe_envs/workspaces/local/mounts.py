@@ -41,6 +41,14 @@ def layer(generation: int, index: int) -> str:
     return f"g{generation}/{index}/u"
 
 
+def require_attributes(folder: str) -> None:
+    """Overlays of an ordinary user mark removed folders with these."""
+    try:
+        os.setxattr(folder, "user.overlay.probe", b"y")
+    except OSError:
+        raise OSError("tmpfs takes no extended attributes from ordinary users before Linux 6.6") from None
+
+
 def prepare_generation(base: str, generation: int, spec: Spec) -> None:
     """In the launcher: the empty upper directories of a new generation, on a tmpfs that is its disk quota."""
     top = f"{base}/g{generation}"

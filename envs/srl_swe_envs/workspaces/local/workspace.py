@@ -66,12 +66,15 @@ class LocalWorkspace:
             self._env: Mapping[str, str] = dict(env or {})
         else:
             made: Sandboxed = assemble(folder, workdir, rootfs, expose, self._limits)
-            self._sandbox, self._isolation = NamespaceSandbox(made.spec), made.isolation
+            with isolation_.refusing():
+                self._sandbox, self._isolation = NamespaceSandbox(made.spec), made.isolation
             self._env = {**made.env, **(env or {})}
         self._workdir = workdir
         self._pristine: str | None = None
         try:
-            self._enter(self._sandbox.start())
+            with isolation_.refusing():
+                client = self._sandbox.start()
+            self._enter(client)
             self._initial_commit = self._find_initial_commit(folder)
         except BaseException:
             self.close()
