@@ -13,6 +13,7 @@ from srl_swe_envs.actions import Action, Submit
 from srl_swe_envs.tasks import Task
 from srl_swe_envs.trajectories import Observation, Outcome, Trajectory, Turn, action_to_json
 
+from .observations import unwrapped
 from .reading import Origin, Reading
 
 _TAGS = re.compile(r"</?(?:think|thinking|thoughts)>")
@@ -74,7 +75,7 @@ class TurnBuilder:
         if draft is None:
             self.drop("observation without an action", own_record)
             return
-        draft.observation = Observation(text=text, exit_code=exit_code, elided_chars=elided_chars)
+        draft.observation = Observation(text=unwrapped(text), exit_code=exit_code, elided_chars=elided_chars)
         draft.answer_is_record = own_record
         self.note("observation", own_record)
 

@@ -18,7 +18,7 @@ from srl_swe_envs.trajectories import Trajectory
 from ..conversations import Conversation
 from ..domains.swe import SweScorer, SweSteps
 from ..learning.chat_tokens import ChatTokenizer, Trunk
-from ..logs import Problem, Reading, scan_logs
+from ..logs import Problem, Reading, read_benchmark, scan_logs
 from ..prompts import PromptSet, load_prompts
 from .settings import DataSettings, PromptSettings, RewardSettings, RunSettings
 
@@ -117,7 +117,8 @@ def _scorer(settings: RewardSettings) -> Characters:
 def _kept(places: Iterable[str], settings: DataSettings, base: Path) -> tuple[list[Trajectory], DataCounts]:
     """Trajectories that may be learned, and what happened to the others."""
     counts, kept = DataCounts(), []
-    for event in scan_logs([str(base / place) for place in places]):
+    benchmark = read_benchmark(base / settings.benchmark) if settings.benchmark else None
+    for event in scan_logs([str(base / place) for place in places], benchmark=benchmark):
         if isinstance(event, Problem):
             counts.unreadable.append(str(event))
         if not isinstance(event, Reading):

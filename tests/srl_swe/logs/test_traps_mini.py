@@ -43,7 +43,7 @@ def test_trap_5_rejected_replies_and_the_patch_are_no_turns(read):
     assert reading.dropped == {"format-error retry": 1, "format-error message": 1, "exit pseudo-step": 1}
     first, last = reading.trajectory.turns
     assert first.observation.exit_code == 1
-    assert first.observation.text.startswith("<returncode>1</returncode>")
+    assert first.observation.text == "calc.py"
     assert last.observation is None
     assert reading.trajectory.task.problem == "add() subtracts"
 

@@ -271,7 +271,7 @@ def test_trap_13_the_example_inside_the_first_message_is_neither_task_nor_turn(r
     assert trajectory.task.problem == "add() subtracts"
     (turn,) = trajectory.turns
     assert turn.action == Shell(command="ls -a")
-    assert turn.observation.text == "EXECUTION RESULT of [execute_bash]:\ncalc.py"
+    assert turn.observation.text == "calc.py"
 
 
 def test_real_openhands_logs_of_all_shapes_add_up(shared_data):

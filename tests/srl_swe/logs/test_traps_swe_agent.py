@@ -73,7 +73,7 @@ def test_trap_1_history_and_trajectory_complete_each_other(read):
     assert reading.context == {"system prompt": 1, "task": 1, "observation": 2}
     assert reading.dropped == {"demonstration": 1, "format-error retry": 1}
     assert reading.seen == len(history) + 1
-    assert reading.trajectory.turns[0].observation.text == "OBSERVATION:\ncalc.py"
+    assert reading.trajectory.turns[0].observation.text == "calc.py"
     assert reading.trajectory.source == "swe_agent_1x"
 
 
