@@ -197,11 +197,11 @@ def line_substitution(fix: Fix) -> str:
 
 
 def _run(report: CallReport) -> Shell:
-    """Run an issue's code; of tracebacks only frames of named functions and the error are kept.
+    """Run an issue's code; of a traceback only the error and the frames of the package's named functions are kept.
 
-    Which frames comprehensions and generated methods have, and how a line is underlined, depends on the interpreter.
+    Frames of comprehensions, generated methods and the standard library depend on the interpreter and its place.
     """
-    ending = ' 2>&1 | grep -v -e "^    " -e "^  .*<"' if report.raises else ""
+    ending = ' 2>&1 | grep -E "testbed.*in \\w|^\\S"' if report.raises else ""
     return Shell(command=f'python -c "{report.program}"{ending}')
 
 
