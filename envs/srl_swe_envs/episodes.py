@@ -6,7 +6,6 @@ expert's (teacher forcing), live the agent's own after the forked ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -16,11 +15,9 @@ from .tasks import Task
 from .tools import Tools
 from .tools.compare import same_outcome
 from .trajectories import Observation, Trajectory, Turn
-from .workspaces.protocol import Workspace
 from .workspaces.replay import ReplayWorkspace
 
 Source: TypeAlias = Trajectory | Task
-OpenWorkspace: TypeAlias = Callable[[Task], Workspace]
 
 
 class Episode(Protocol):

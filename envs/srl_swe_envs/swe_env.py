@@ -22,9 +22,9 @@ import gymnasium
 
 from .actions import Action, canonical_text
 from .dialects import REASONS, dialect_named, parse_reply
-from .episodes import Episode, Live, OpenWorkspace, Replay, Source
+from .episodes import Episode, Live, Replay, Source
 from .errors import ConfigError, MalformedReply, WorkspaceError
-from .outcome import Outcome
+from .outcome import OpenWorkspace, Outcome
 from .outcome import grade as grade_patch
 from .rewards import CHARACTERS, Scorer, StepReward, score
 from .rewards.scorer import foreign_tools_of
