@@ -80,14 +80,15 @@ def _timed(parts: Any, device: str) -> dict[str, float]:
         torch.cuda.synchronize()
         taken = time.perf_counter() - start
         return {"seconds": taken, "peak_mb": (torch.cuda.max_memory_allocated() - held) / 2**20}
-    held, start = _resident_mb(), time.process_time()
+    held, start = resident_mb(), time.process_time()
     for part in parts:
         part()
     taken = time.process_time() - start
     return {"seconds": taken, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - held}
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
+    """Resident memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 

@@ -145,7 +145,7 @@ def _separate(shape: Shape, model: nn.Module, tree: Tree, *, padded: bool) -> Wo
     # Padded micro-batches are all of one size: one stands for all. Trimmed ones grow evenly: the middles of
     # equally many are taken.
     sampled = min(shape.sampled, shape.steps)
-    chosen = [shape.steps // 2] if padded and sampled < shape.steps else _middles(shape.steps, sampled)
+    chosen = [shape.steps // 2] if padded and sampled < shape.steps else middles(shape.steps, sampled)
     return Work(
         parts=tuple(_rows(model, tree, step, padded=padded) for step in chosen),
         scale=shape.steps / len(chosen),
@@ -154,7 +154,8 @@ def _separate(shape: Shape, model: nn.Module, tree: Tree, *, padded: bool) -> Wo
     )
 
 
-def _middles(steps: int, sampled: int) -> list[int]:
+def middles(steps: int, sampled: int) -> list[int]:
+    """The middle steps of `sampled` equal ranges of the steps."""
     return [(2 * i + 1) * steps // (2 * sampled) for i in range(sampled)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,11 +36,11 @@ def conversation() -> Conversation:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("tiny")
     texts = [message.content for message in conversation().messages] * 20
     make_tiny_model(place, texts, TinyModel(vocabulary=400, hidden=16, layers=1, heads=2), seed=0)
-    yield place
+    return place
 
 
 def chat(folder: Path, template: str = CHAT_TEMPLATE) -> ChatTokenizer:
@@ -82,7 +81,7 @@ def test_contents_never_become_special_tokens(folder: Path) -> None:
 
 
 def test_a_template_that_rewrites_earlier_turns_is_refused_with_the_way_out(folder: Path) -> None:
-    with pytest.raises(TemplateError, match="prompt.nesting = 'per_step'"):
+    with pytest.raises(TemplateError, match=r"prompt\.nesting = 'per_step'"):
         chat(folder, LAST_TURN_DIFFERS).trunk(conversation())
 
 
