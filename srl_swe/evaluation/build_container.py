@@ -83,7 +83,7 @@ def build(step: Step, log: Path) -> None:
             raise ConfigError(f"building {step.image} failed with status {status} (log: {log}): {end}")
         with engine_errors(f"committing {step.image}"):
             repository, _, tag = step.image.rpartition(":")
-            changes = [*step.changes, f"LABEL {LABEL_RECIPE}={step.recipe}", 'CMD ["/bin/bash"]', "ENTRYPOINT []"]
+            changes = [*step.changes, f"LABEL {LABEL_RECIPE}={step.recipe}", 'CMD ["/bin/bash"]']
             api.commit(container, repository=repository, tag=tag, changes=changes)
 
 
@@ -106,10 +106,11 @@ def _container(step: Step) -> Iterator[str]:
     with engine_errors(f"making a container of {step.parent}"):
         binds = [f"{_CERTIFICATES}:{_CERTIFICATES}:ro"] if step.network and os.path.isdir(_CERTIFICATES) else []
         host_config = api.create_host_config(binds=binds, network_mode="default" if step.network else "none")
+        # As the command, not the entry point: a commit can replace the first but not empty the second.
         command = ["/bin/bash", f"/{_SCRIPT_FOLDER}/build.sh"]
         try:
             made = api.create_container(
-                step.parent, entrypoint=command, command=[], user="0:0", working_dir="/",
+                step.parent, command=command, user="0:0", working_dir="/",
                 labels={LABEL_BUILDING: str(Owner.current())}, host_config=host_config,
             )  # fmt: skip
         except docker.errors.ImageNotFound as error:

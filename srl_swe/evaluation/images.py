@@ -141,7 +141,7 @@ cat >/opt/miniconda3/bin/activate <<'END'
         script=script,
         image=f"srl-swe/environment:{name}",
         recipe=recipe,
-        changes=tuple(f"ENV {setting}" for setting in (*_ENV, *(spec.environment or ()))),
+        changes=tuple(f"ENV {_quoted(setting)}" for setting in (*_ENV, *(spec.environment or ()))),
         network=True,
     )
 
@@ -193,6 +193,13 @@ def image_recipe_or_id(image: str) -> str:
         raise ConfigError(f"image {image} is not on this machine; containers/engine.sh base makes one")
     with engine_errors(f"looking at image {image}"):
         return recipe or str(thread_client().api.inspect_image(image)["Id"])
+
+
+def _quoted(setting: str) -> str:
+    """`NAME="value"` as a Dockerfile wants it."""
+    name, _, value = setting.partition("=")
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'{name}="{escaped}"'
 
 
 def _export(setting: str) -> str:
