@@ -79,7 +79,7 @@ class Heldout:
     chat: ChatTokenizer
 
     def measure(self, sampler: ReplySampler, model: Any, *, greedy: bool) -> tuple[HeldoutResult, tuple[Group, ...]]:
-        """Replies of a model, scored; gives the counts and the groups of one reply each. The draws are always the same."""
+        """Replies of a model, scored: the counts and the groups of one reply each. The draws are always the same."""
         requests = [(trunk, tuple(range(len(trunk.targets)))) for trunk in self.trunks]
         sampled = sampler.sample(model, requests, replies=1, seed=0, greedy=greedy)
         groups = tuple(score_group(group, self.scorer) for group in sampled)

@@ -116,7 +116,8 @@ def _scorer(settings: RewardSettings) -> Characters:
 
 def _kept(places: Iterable[str], settings: DataSettings, base: Path) -> tuple[list[Trajectory], DataCounts]:
     """Trajectories that may be learned, and what happened to the others."""
-    counts, kept = DataCounts(), []
+    counts = DataCounts()
+    kept: list[Trajectory] = []
     benchmark = read_benchmark(base / settings.benchmark) if settings.benchmark else None
     for event in scan_logs([str(base / place) for place in places], benchmark=benchmark):
         if isinstance(event, Problem):

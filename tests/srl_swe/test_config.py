@@ -57,7 +57,7 @@ def test_a_resolved_configuration_reads_back_as_itself(tmp_path: Path) -> None:
         ("stages = [", "run.toml: not TOML"),
         ("seed = 1\n", "needs a value for data"),
         (GOOD + '[prompt]\nhistory = "last"\n', "write 'full' or 'last:n'"),
-        (GOOD + '[prompt]\ndialect = "morse"\n', 'one of \'xml\', \'fence\', \'tool_calls\' is expected, not "morse"'),
+        (GOOD + '[prompt]\ndialect = "morse"\n', "one of 'xml', 'fence', 'tool_calls' is expected, not \"morse\""),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
@@ -68,5 +68,5 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, message: st
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nowhere.toml: can't be read"):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: can't be read"):
         load_config(RunSettings, tmp_path / "nowhere.toml")

@@ -1,7 +1,7 @@
 """Supervised reinforcement learning: groups of replies to the expert's steps, scored by similarity (GRPO).
 
-trl's GRPOTrainer keeps model preparation, optimizer, schedule, checkpoints and reporting; a training step is ours: sample
-groups for the batch's steps, keep those whose rewards differ, refill, and put what is left through one tree per
+trl's GRPOTrainer keeps model preparation, optimizer, schedule, checkpoints and reporting; a training step is ours:
+sample groups for the batch's steps, keep those whose rewards differ, refill, and put what is left through one tree per
 trajectory. There is no KL term, as in the paper (table 8).
 """
 

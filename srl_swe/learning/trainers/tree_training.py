@@ -100,7 +100,7 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
         metrics["eval_seconds"] = time.perf_counter() - began
         self.model.train(was_training)
         self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def record(self, name: str, value: float) -> None:
