@@ -47,10 +47,13 @@ def try_attack(contender: Contender, attack: Attack, image: str) -> Cell:
     known = _containers(image)
     child = os.fork()
     if child == 0:
-        os.close(reader)
-        os.setsid()
-        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
-        os.write(writer, json.dumps(_in_child(contender, attack)).encode())
+        try:
+            os.setsid()
+            text = json.dumps(_in_child(contender, attack))
+        except BaseException as error:  # nothing of the parent's may run in the child, least of all its clean-up
+            text = json.dumps({"harness": f"could not start: {type(error).__name__}: {error}"[:300]})
+        with os.fdopen(writer, "w") as answer:
+            answer.write(text)
         os._exit(0)
     os.close(writer)
     cell = _wait(child, reader)
@@ -62,6 +65,7 @@ def try_attack(contender: Contender, attack: Attack, image: str) -> Cell:
 
 def _in_child(contender: Contender, attack: Attack) -> Cell:
     started = contender.start()
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, resource.RLIM_INFINITY))
     cell = _timed(lambda: started.run(attack.command, attack.timeout_s))
     after = _timed(lambda: started.run(attack.then, NEXT_TIMEOUT_S))
     for name in ("output", "error", "timed_out", "exit_code"):
@@ -83,7 +87,8 @@ def _timed(action: Callable[[], object]) -> Cell:
         cell["timed_out"] = "Timeout" in type(error).__name__
         cell["error"] = "" if cell["timed_out"] else f"{type(error).__name__}: {error}"[:200]
     cell["chars"] = len(cell["output"])
-    cell["output"] = cell["output"][:20_000] + cell["output"][-20_000:]
+    if cell["chars"] > 4 * OUTPUT_CHARS:
+        cell["output"] = cell["output"][:OUTPUT_CHARS] + cell["output"][-OUTPUT_CHARS:]
     cell["seconds"] = round(time.monotonic() - began, 1)
     return cell
 
@@ -217,8 +222,8 @@ def main() -> int:
         for attack in (attack for attack in ATTACKS.values() if options.only in attack.name):
             row = cells[attack.name] = {name: try_attack(every[name], attack, image) for name in names}
             print(attack.name, *(f"{name}: {cell['verdict']}" for name, cell in row.items()), sep=" | ", flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(cells, indent=1) + "\n", encoding="utf-8")
+            if options.json:
+                options.json.write_text(json.dumps(cells, indent=1) + "\n", encoding="utf-8")
     if options.into:
         write_into(options.into, table(cells, names))
     return 0

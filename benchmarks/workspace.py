@@ -156,6 +156,14 @@ def machine() -> dict[str, object]:
     }
 
 
+def write_report(file: Path | None, report: dict[str, object]) -> str:
+    """The figures so far as JSON, written to `file` after each part, because the whole takes long."""
+    text = json.dumps(report, indent=1)
+    if file:
+        file.write_text(text + "\n", encoding="utf-8")
+    return text
+
+
 def chosen_contenders(names: list[str], repository: Path, stack: ExitStack) -> list[Contender]:
     """The contenders by name; those that this machine or this Python lacks are left out with a note."""
     for name in names:
@@ -181,15 +189,15 @@ def main() -> int:
     samples = Samples()
     with example_repository() as repository, ExitStack() as stack:
         contenders = chosen_contenders(options.contenders.split(","), repository, stack)
-        started_on = machine()
+        report: dict[str, object] = {**machine(), "quick": options.quick}
         measure_steps(contenders, samples, count)
+        write_report(options.json, report | samples.figures())
         measure_lives(contenders, samples, options.lives or count)
+        write_report(options.json, report | samples.figures())
         measure_states(contenders, samples, options.lives or count)
-        figures = samples.figures() | measure_parallel(contenders, 1.0 if options.quick else 10.0)
-    report = {**started_on, "quick": options.quick, **figures}
-    text = json.dumps(report, indent=1)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
+        write_report(options.json, report | samples.figures())
+        parallel = measure_parallel(contenders, 1.0 if options.quick else 10.0)
+    text = write_report(options.json, report | samples.figures() | parallel)
     print(text)
     return 0
 

@@ -81,8 +81,18 @@ drop_stale_pid_files() {
     fi
 }
 
+mend_bridge() {
+    # A second engine started with `--bridge none` on the same machine removes the bridge of this one, after which only
+    # containers without a network start.
+    own_pid >/dev/null && [ ! -e /sys/class/net/docker0 ] && command -v ip >/dev/null || return 0
+    subnet=$(docker -H "$host" network inspect bridge --format '{{(index .IPAM.Config 0).Subnet}}') || return 0
+    ip link add docker0 type bridge && ip addr add "${subnet%.0/*}.1/${subnet#*/}" dev docker0 && ip link set docker0 up
+    say "made the missing bridge docker0 again"
+}
+
 start() {
     if answers; then
+        mend_bridge
         say "an engine answers at $host"
         return
     fi
