@@ -36,7 +36,8 @@ def train(config: Path, *, out: Path, overrides: Sequence[str] = (), fresh: bool
     results = []
     model = start
     for number, name in enumerate(settings.stages, start=1):
-        result = run_stage(name, out / f"{number}-{name}", model, staged, settings)
+        before = results[-1].after if results else None
+        result = run_stage(name, out / f"{number}-{name}", model, staged, settings, before)
         results.append(result)
         model = result.model
     summary = _summary(results, model)

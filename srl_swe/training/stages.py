@@ -52,8 +52,13 @@ class StageResult:
     """Held-out figures of the start and of the best checkpoint."""
 
 
-def run_stage(name: str, folder: Path, start: str, data: StageData, settings: RunSettings) -> StageResult:
-    """Train one stage, or give the result of one that ended before."""
+def run_stage(
+    name: str, folder: Path, start: str, data: StageData, settings: RunSettings, before: dict[str, float] | None = None
+) -> StageResult:
+    """Train one stage, or give the result of one that ended before.
+
+    `before`: held-out figures of the start where they are known, as the stage before measured them.
+    """
     done = folder / "stage.json"
     if done.exists():
         return StageResult(**json.loads(done.read_text(encoding="utf-8")))
@@ -63,14 +68,14 @@ def run_stage(name: str, folder: Path, start: str, data: StageData, settings: Ru
     if settings.tree.enabled:
         prepare(loaded.model, backend=settings.tree.attention)
     trainer = _trainer(name, folder, loaded, data, settings)
-    before = _before(trainer, folder, checkpoint)
+    before = before or _before(trainer, folder)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     result = _result(name, folder, start, trainer, before)
     write_json(done, {field: getattr(result, field) for field in StageResult.__slots__})
     return result
 
 
-def _before(trainer: TreeTraining, folder: Path, checkpoint: Path | None) -> dict[str, float]:
+def _before(trainer: TreeTraining, folder: Path) -> dict[str, float]:
     """Held-out figures of the stage's start, measured once."""
     kept = folder / "before.json"
     if kept.exists():
