@@ -33,7 +33,7 @@ def train(config: Path, *, out: Path, overrides: Sequence[str] = (), fresh: bool
     staged = _tokenized(settings, start, data)
     write_json(out / "data.json", {"train": data.train.counts.record(), "heldout": data.heldout.counts.record()})
     print(_data_line(data), flush=True)
-    results = []
+    results: list[StageResult] = []
     model = start
     for number, name in enumerate(settings.stages, start=1):
         before = results[-1].after if results else None
