@@ -5,8 +5,9 @@
 * `bucket.*`: microseconds a pair by the expert's length, replies equal to their expert left out, autojunk off and on.
 * `step.*`: seconds for a training step of 4,096 pairs, autojunk off. difflib scores every 64th pair and the pure-Python
   kernel every 8th; their seconds are scaled up, and `*_scored_pairs` says from how many. Nothing else is scaled.
-* `hostile.*`: milliseconds for one pair of a family that difflib is cubic on. A matcher stops at the length where it
-  passes the limit of 4 s: greater ones are null, "not run".
+* `hostile.*`: milliseconds for one pair of a family that difflib is slow on, for each length up to the first where a
+  matcher takes more than half a second (the next would take a cubic one up to eight times as long): those beyond are
+  null, "not run".
 
 Seconds are CPU seconds of one thread, so that a busy machine does not change the ratios; `*_wall_s` are by the clock.
 """
@@ -44,7 +45,7 @@ MATCHERS: dict[str, Ratio] = {
     "c": _gestalt.ratio,
 }
 CELL_LIMIT_S = 6.0
-HOSTILE_LIMIT_S = 4.0
+HOSTILE_LIMIT_S = 0.5
 HOSTILE_LENGTHS = (500, 1_000, 2_000, 4_000, 8_000, 20_000)
 SAMPLING = {"difflib": 64, "python": 8}
 """Every how many pairs of the step a slow matcher scores one."""
@@ -122,7 +123,7 @@ def hostile(figures: Figures, lengths: Sequence[int]) -> None:
                 if not over:
                     taken_s, _ = cpu_seconds(ratio, [pair_of(num_chars)], False, float("inf"))
                     figures[key] = round(taken_s * 1e3, 3)
-                    over = taken_s > HOSTILE_LIMIT_S / 8  # cubic: the next length takes eight times as long
+                    over = taken_s > HOSTILE_LIMIT_S
                     slowest = max(slowest, taken_s) if name == "c" else slowest
     figures["hostile.slowest_c_ms"] = round(slowest * 1e3, 3)
 
