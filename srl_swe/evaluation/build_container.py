@@ -10,11 +10,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from srl_swe_envs.errors import ConfigError, WorkspaceError
-from srl_swe_envs.workspaces.docker.engine import engine_errors, thread_client
+from srl_swe_envs.workspaces.docker.engine import connect, engine_errors, thread_client
 from srl_swe_envs.workspaces.leases import Owner
+
+if TYPE_CHECKING:
+    from docker import APIClient
 
 LABEL_BUILDING = "srl-swe.building"
 LABEL_RECIPE = "srl-swe.recipe"
@@ -61,11 +64,12 @@ def build(step: Step, log: Path) -> None:
     fault) and WorkspaceError when the engine failed. Output is kept in `log`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    api = thread_client().api
-    with _container(step) as container:
+    with contextlib.closing(connect()) as client, _container(step) as container:
+        api = client.api
+        api.timeout = step.timeout_s  # a busy disk takes its time over a commit
         with engine_errors(f"building {step.image}"):
             if step.folder is not None:
-                _put_folder(container, *step.folder)
+                _put_folder(api, container, *step.folder)
             api.put_archive(container, "/", _script_archive(step.script))
             api.start(container)
             killer = threading.Timer(step.timeout_s, _kill, [container])
@@ -149,7 +153,7 @@ def _passed_on() -> dict[str, str]:
     return settings
 
 
-def _put_folder(container: str, folder: Path, place: str) -> None:
+def _put_folder(api: APIClient, container: str, folder: Path, place: str) -> None:
     """Copy a folder's contents to an absolute path of a container, owned by root."""
     import tempfile
 
@@ -162,7 +166,7 @@ def _put_folder(container: str, folder: Path, place: str) -> None:
         with tarfile.open(fileobj=file, mode="w") as archive:
             archive.add(folder, arcname=place.strip("/"), filter=owned_by_root)
         file.seek(0)
-        thread_client().api.put_archive(container, "/", file)
+        api.put_archive(container, "/", file)
 
 
 def _kill(container: str) -> None:

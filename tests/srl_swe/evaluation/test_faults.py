@@ -189,7 +189,8 @@ def start_engine(root: Path, host: str) -> subprocess.Popen[bytes]:
                 # Networks and mounts of its own: an engine without a bridge removes the one beside it's, and a
                 # killed one leaves mounts.
                 "unshare", "--net", "--mount", "dockerd", "--data-root", str(root / "data"),
-                "--exec-root", str(root / "exec"), "--pidfile", str(root / "pid"), "-H", host, "--bridge", "none", "--iptables=false",
+                "--exec-root", str(root / "exec"), "--pidfile", str(root / "pid"), "-H", host,
+                "--bridge", "none", "--iptables=false",
             ],
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
