@@ -60,9 +60,9 @@ def make_tasks(
 ) -> list[MutantTask]:
     """Up to `limit` tasks from the Python files of a repository.
 
-    `runner` runs the suite (default: pytest of this interpreter), `timeout_s` bounds one run with a mutant, `paths`
-    (relative) restricts the files that get bugs, `on_mutant` hears of every mutant tried, in order, with its task or
-    None. Raises ConfigError when the repository has no code or its suite does not pass as it is.
+    `runner` runs the suite (default: pytest of this interpreter), `timeout_s` bounds the processor time of one run with
+    a mutant, `paths` (relative) restricts the files that get bugs, `on_mutant` hears of every mutant tried, in order,
+    with its task or None. Raises ConfigError when the repository has no code or its suite does not pass as it is.
     """
     chosen = runner if runner is not None else PytestSuite()
     files = repository_files(repository)

@@ -1,8 +1,7 @@
 """A pytest plugin that writes the result of every test, and where and why it failed, as JSON lines.
 
 It runs inside the tested repository's interpreter (`-p pytest_probe` with this folder on PYTHONPATH), so it needs
-the standard library and pytest alone. `SRL_SWE_PROBE` names the file to write and `SRL_SWE_PROBE_BYTES` the limit on
-the process's address space: a mutant may well append to a list for ever.
+the standard library and pytest alone. `SRL_SWE_PROBE` names the file to write.
 """
 
 from __future__ import annotations
@@ -14,15 +13,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Limit the memory of the test run."""
-    limit = int(os.environ.get("SRL_SWE_PROBE_BYTES", "0"))
-    if limit:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from ..errors import WorkspaceError
 
 _PROBE = Path(__file__).with_name("pytest_probe.py")
 _MEMORY_BYTES = 2 * 1024**3
+_WALL_FACTOR = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ class SuiteRunner(Protocol):
     """Runs the tests of a repository that lies in a directory."""
 
     def run(self, directory: Path, *, timeout_s: float) -> SuiteRun:
-        """Run the whole suite; a run that takes longer is killed and comes back unfinished."""
+        """Run the whole suite; a run that computes for longer is killed and comes back unfinished."""
 
     def evaluate(self, directory: Path, code: str, *, timeout_s: float) -> Evaluation | None:
         """Run a Python snippet in the repository; None when it is killed at the time limit."""
@@ -87,7 +90,7 @@ class PytestSuite:
         with tempfile.TemporaryDirectory(prefix="srl-swe-suite-") as scratch:
             log = Path(scratch) / "log.jsonl"
             environment = _environment(directory)
-            environment |= {"SRL_SWE_PROBE": str(log), "SRL_SWE_PROBE_BYTES": str(_MEMORY_BYTES)}
+            environment["SRL_SWE_PROBE"] = str(log)
             environment["PYTHONPATH"] = os.pathsep.join((str(directory), str(_PROBE.parent)))
             options = ("-q", "--tb=no", "--maxfail=0", "-p", "pytest_probe", "-p", "no:cacheprovider")
             command = (self.python, "-m", "pytest", *options, *self.arguments)
@@ -115,7 +118,11 @@ def _environment(directory: Path) -> dict[str, str]:
 
 
 def _run(command: Sequence[str], directory: Path, environment: Mapping[str, str], timeout_s: float) -> str | None:
-    """Standard output and error together; None when the time was up, and the whole process group is killed."""
+    """Standard output and error together; None when the time was up, and the whole process group is killed.
+
+    The limit is one of processor time, so that a busy machine does not change which runs end; waiting without
+    computing ends after `_WALL_FACTOR` times as long.
+    """
     with tempfile.TemporaryFile() as sink:
         process = subprocess.Popen(
             command,
@@ -127,15 +134,25 @@ def _run(command: Sequence[str], directory: Path, environment: Mapping[str, str]
             start_new_session=True,
         )
         try:
-            process.wait(timeout=timeout_s)
+            _limit(process.pid, math.ceil(timeout_s))
+            code = process.wait(timeout=_WALL_FACTOR * timeout_s)
         except subprocess.TimeoutExpired:
             return None
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if code in (-signal.SIGXCPU, -signal.SIGKILL):
+            return None
         sink.seek(0)
         return sink.read().decode(errors="replace")
+
+
+def _limit(pid: int, processor_s: int) -> None:
+    """Limit a process's time and memory: a mutant may well append to a list for ever."""
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_CPU, (processor_s, processor_s + 1))
+        resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
 
 
 def _read_log(path: Path, *, killed: bool) -> SuiteRun:

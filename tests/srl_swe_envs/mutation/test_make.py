@@ -64,7 +64,7 @@ def everything(tmp_path_factory):
     def note(mutant, task):
         tried[mutant.old, mutant.new] = task
 
-    tasks = make_tasks(folder, limit=99, runner=SUITE, timeout_s=5.0, on_mutant=note)
+    tasks = make_tasks(folder, limit=99, runner=SUITE, timeout_s=3.0, on_mutant=note)
     return folder, tried, tasks
 
 

@@ -46,6 +46,11 @@ def test_a_run_beyond_its_time_is_killed(tmp_path):
     assert not run.finished
 
 
+def test_a_run_that_waits_without_computing_is_killed(tmp_path):
+    (tmp_path / "test_it.py").write_text("import time\ndef test_sleep(): time.sleep(1000)\n")
+    assert not SUITE.run(tmp_path, timeout_s=1.0).finished
+
+
 def test_a_run_that_dies_is_not_finished(tmp_path):
     (tmp_path / "test_it.py").write_text("import os\ndef test_exit(): os._exit(0)\n")
     assert not SUITE.run(tmp_path, timeout_s=60.0).finished
