@@ -29,7 +29,7 @@ from srl_swe_envs.workspaces.docker.images import image_with_folder
 
 BASE_IMAGE = os.environ.get("SRL_SWE_BASE_IMAGE", "srl-swe/base:bookworm")
 SWEREX_FOLDER = "/opt/swerex"
-_SWEREX_SERVER = f"#!/bin/sh\nPYTHONPATH={SWEREX_FOLDER} exec python3 -m swerex.server \"$@\"\n"
+_SWEREX_SERVER = f'#!/bin/sh\nPYTHONPATH={SWEREX_FOLDER} exec python3 -m swerex.server "$@"\n'
 _TIMEOUT_S = 60.0
 
 

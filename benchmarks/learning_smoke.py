@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-QUICK = ("sft.max_steps=30", "sft.evaluate_every=30", "srl.max_steps=4", "srl.evaluate_every=2", "data.heldout_steps=16")
+QUICK = ("sft.max_steps=30", "sft.evaluate_every=30", "srl.max_steps=4", "srl.evaluate_every=2", "data.heldout_steps=9")
 
 
 def main() -> int:

@@ -141,9 +141,7 @@ def reply_turn(completion: Completion) -> RolloutTurn:
     )
 
 
-def _turn(
-    env: SweEnv, completion: Completion, prompts: PromptSet
-) -> tuple[RolloutTurn, Message, StopReason | None]:
+def _turn(env: SweEnv, completion: Completion, prompts: PromptSet) -> tuple[RolloutTurn, Message, StopReason | None]:
     """One step of the world: the turn, the message that answers it, and whether it ended the episode."""
     plain = reply_turn(completion)
     if completion.finish == "length":  # cut off: what is left may read like another action
@@ -156,9 +154,7 @@ def _turn(
         return turn, prompts.malformed(info["reason"]), "turn_limit" if truncated else None
     seen = Observation(text=text, exit_code=info.get("exit_code"), elided_chars=info["elided_chars"])
     last = env.turns[-1]
-    turn = replace(
-        plain, thought=last.thought, action=last.action, observation=seen, reward=info.get("similarity")
-    )
+    turn = replace(plain, thought=last.thought, action=last.action, observation=seen, reward=info.get("similarity"))
     stop: StopReason | None = "submitted" if terminated else "turn_limit" if truncated else None
     return turn, prompts.observation(seen), stop
 

@@ -179,9 +179,7 @@ def _grader(items: tuple[Item, ...], options: Options, workspaces: Workspaces, s
     )
 
 
-def _selfcheck(
-    items: tuple[Item, ...], options: Options, workspaces: Workspaces, images: Images
-) -> dict[str, Any]:
+def _selfcheck(items: tuple[Item, ...], options: Options, workspaces: Workspaces, images: Images) -> dict[str, Any]:
     """The checks' entry: run now, kept from an earlier run of this folder, or not run."""
     rows = any(item.row is not None for item in items)
     kept: dict[str, Any] = _kept(options.out).get("selfcheck", {"status": "not_run", "checks": []})
@@ -214,9 +212,7 @@ def _official(items: tuple[Item, ...], options: Options, folder: RunFolder, work
         raise WorkspaceError("--official: demo tasks are not swebench's; give rows of a data set")
     samples = collect(items, folder, options.samples)
     predictions = _write_predictions(options, samples)
-    found = run_official(
-        rows, predictions, options.out / "official", workers=workers, timeout_s=options.test_timeout_s
-    )
+    found = run_official(rows, predictions, options.out / "official", workers=workers, timeout_s=options.test_timeout_s)
     ours: dict[str, OutcomeName] = {
         s.item.task.id: s.grade.outcome for s in samples if s.number == 0 and s.grade is not None
     }
@@ -238,9 +234,7 @@ def collect(items: tuple[Item, ...], folder: RunFolder, samples: int) -> tuple[S
     )
 
 
-def _write_report(
-    items: tuple[Item, ...], options: Options, folder: RunFolder, given: ReportInput
-) -> dict[str, Any]:
+def _write_report(items: tuple[Item, ...], options: Options, folder: RunFolder, given: ReportInput) -> dict[str, Any]:
     samples = collect(items, folder, options.samples)
     _write_predictions(options, samples)
     report = make_report(samples, given)
@@ -287,5 +281,3 @@ def _reap() -> None:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-

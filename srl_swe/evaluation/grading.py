@@ -31,6 +31,7 @@ OUTCOMES: tuple[OutcomeName, ...] = ("resolved", "unresolved", "empty", "not_app
 
 HardenedWhen: TypeAlias = Literal["resolved", "always", "never"]
 
+_ATTEMPTS = 3
 LOG_NAME = "test_output.txt"
 """The file names are those of swebench's run folders."""
 
@@ -125,10 +126,7 @@ class RowGrader:
         if not is_pytest(row):
             return _noted(grade, "no hardened outcome: the tests are not run by pytest")
         try:
-            outcome = hardened_grade(
-                _gradable(row.task), patch, self.open_workspace, timeout_s=self.limits.timeout_s,
-                known_as=name_in_log(row),
-            )  # fmt: skip
+            outcome = self._hardened(row, patch, self.open_workspace)
         except WorkspaceError as error:
             return _noted(grade, f"no hardened outcome: {error}")
         write_atomically(logs / "hardened.txt", outcome.output)
@@ -140,6 +138,19 @@ class RowGrader:
             failed_tests=grade.failed_tests,
             duration_s=grade.duration_s + outcome.duration_s,
         )
+
+    def _hardened(self, row: Row, patch: str, open_workspace: Callable[[Task], Workspace]) -> Outcome:
+        """The hardened outcome; tried again here, because swebench's verdict stands already."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return hardened_grade(
+                    _gradable(row.task), patch, open_workspace, timeout_s=self.limits.timeout_s,
+                    known_as=name_in_log(row),
+                )  # fmt: skip
+            except WorkspaceError:
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("at least one attempt is made")
 
 
 def grade_log(row: Row, patch: str, logs: Path, run: GradingRun) -> Grade:

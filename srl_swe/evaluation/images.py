@@ -89,9 +89,7 @@ def build_images(
     return tuple(results)
 
 
-def _build_row(
-    row: Row, specs: Specs, settings: BuildSettings, said: Callable[[str], None]
-) -> tuple[str, str]:
+def _build_row(row: Row, specs: Specs, settings: BuildSettings, said: Callable[[str], None]) -> tuple[str, str]:
     """Status and image name of one row."""
     repository = specs.repository(row.task.repo)
     spec = repository.at(row.version)

@@ -34,9 +34,7 @@ class Item:
         return self.row.difficulty if self.row else ""
 
 
-def load_items(
-    source: str, specs: Specs, *, ids: Collection[str] = (), limit: int = 0
-) -> tuple[Item, ...]:
+def load_items(source: str, specs: Specs, *, ids: Collection[str] = (), limit: int = 0) -> tuple[Item, ...]:
     """Items from `demo`, `demo:heldout`, `demo:train`, a file of rows, or a data set's name.
 
     `ids` keeps these tasks only (an unknown one is an error), `limit` the first so many.

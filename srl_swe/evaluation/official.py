@@ -21,6 +21,7 @@ from .grading import OutcomeName
 from .rows import Row, write_rows
 
 RUN_ID = "official"
+_ATTEMPTS = 3
 _CALL = "import sys; from swebench.cli.cli import main; sys.argv[0] = 'swebench'; main()"
 
 
@@ -52,12 +53,17 @@ def run_official(
     ]  # fmt: skip
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
     log = scratch / "swebench.log"
-    with log.open("wb") as file:
-        status = subprocess.run(
-            command, cwd=scratch, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False
-        ).returncode
-    reports = sorted((scratch / "report").glob(f"*.{RUN_ID}.json"))
-    if status != 0 or len(reports) != 1:
+    # At its end swebench looks at every container of the engine and fails when somebody else's goes meanwhile. What
+    # it has graded it keeps, so that running it again costs little.
+    for _ in range(_ATTEMPTS):
+        with log.open("ab") as file:
+            status = subprocess.run(
+                command, cwd=scratch, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False
+            ).returncode
+        reports = sorted((scratch / "report").glob(f"*.{RUN_ID}.json"))
+        if status == 0 and len(reports) == 1:
+            break
+    else:
         raise WorkspaceError(f"swebench eval ended with status {status} and {len(reports)} reports; its log: {log}")
     summary = json.loads(reports[0].read_text(encoding="utf-8"))
     return OfficialRun(summary=summary, outcomes=_outcomes(summary), folder=scratch)

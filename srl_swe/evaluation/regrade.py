@@ -35,9 +35,7 @@ def regrade(items: Sequence[Item], folder: RunFolder, samples: int) -> tuple[tup
                 continue
             fresh = grade_log(item.row, rollout.patch, logs, _run(logs))
             kept = tuple(note for note in before.notes if note.startswith(("hardened", "no hardened")))
-            now = replace(
-                fresh, hardened=before.hardened, notes=(*fresh.notes, *kept), duration_s=before.duration_s
-            )
+            now = replace(fresh, hardened=before.hardened, notes=(*fresh.notes, *kept), duration_s=before.duration_s)
             if now != before:
                 folder.grades.append(key, {**grade_to_json(now), "at": time.time(), "regraded": True})
             if now.outcome != before.outcome:

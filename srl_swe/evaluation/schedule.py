@@ -44,9 +44,7 @@ def free_memory_bytes() -> int:
     return 0
 
 
-def run_jobs(
-    jobs: Sequence[J], work: Callable[[J], R], *, workers: int, stop: StopSignal
-) -> Iterator[R]:
+def run_jobs(jobs: Sequence[J], work: Callable[[J], R], *, workers: int, stop: StopSignal) -> Iterator[R]:
     """Results of `work` on each job, in the order in which they are done.
 
     What `work` raises ends everything and is raised here. Leaving the iterator early, an interrupt included, sets

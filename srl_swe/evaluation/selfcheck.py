@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from srl_swe_envs.errors import SrlSweError
+from srl_swe_envs.errors import SrlSweError, WorkspaceError
 from srl_swe_envs.tasks import Task
 from srl_swe_envs.workspaces.protocol import Workspace
 
@@ -24,7 +24,7 @@ from .grading import Grade, Grader
 from .items import Item
 from .protocols.oracle import oracle_files
 
-_HOOK = '''\
+_HOOK = """\
 import pytest
 
 
@@ -33,7 +33,10 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     report.outcome = "passed"
-'''
+"""
+
+
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +79,7 @@ def _check(
 ) -> Check:
     logs.mkdir(parents=True, exist_ok=True)
     try:
-        with closing(open_workspace(item.task)) as workspace:
-            patch = make(item.task, workspace)
-        grade = grader.grade(item, patch, logs)
+        grade = _graded(item, make, grader, open_workspace, logs)
     except SrlSweError as error:
         return Check(task=item.task.id, name=name, passed=False, note=" ".join(str(error).split())[:500])
     check = Check(
@@ -92,6 +93,19 @@ def _check(
     )
     (logs / "check.json").write_text(json.dumps(asdict(check), indent=2) + "\n", encoding="utf-8")
     return check
+
+
+def _graded(item: Item, make: Maker, grader: Grader, open_workspace: Callable[[Task], Workspace], logs: Path) -> Grade:
+    """The patch's grade; infrastructure gets a few attempts, as in an evaluation."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with closing(open_workspace(item.task)) as workspace:
+                patch = make(item.task, workspace)
+            return grader.grade(item, patch, logs)
+        except WorkspaceError:
+            if attempt == ATTEMPTS:
+                raise
+    raise AssertionError("at least one attempt is made")
 
 
 def _holds(name: str, grade: Grade) -> bool:
@@ -188,4 +202,3 @@ PATCHES: dict[str, Maker] = {
     "edited_tests_do_not": _edited_tests,
 }
 """The checks and what makes their patches."""
-

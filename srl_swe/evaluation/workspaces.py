@@ -135,9 +135,7 @@ class Workspaces:
         if task.image:
             # Published images activate their environment in a login file that no command of ours reads.
             env = (("PATH", _PATH), ("CONDA_DEFAULT_ENV", "testbed"))
-            return ContainerSpec(
-                image=task.image, workdir=task.workdir, env=env, limits=self.limits, run=self.run
-            )
+            return ContainerSpec(image=task.image, workdir=task.workdir, env=env, limits=self.limits, run=self.run)
         return ContainerSpec(
             image=demo_image(),
             workdir=task.workdir,

@@ -47,9 +47,7 @@ class LocalModel:
         """The name given, usually the checkpoint folder's."""
         return self._name
 
-    def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, tools: Sequence[object] = ()
-    ) -> Completion:
+    def complete(self, messages: Sequence[Message], sampling: Sampling, *, tools: Sequence[object] = ()) -> Completion:
         """The reply to one conversation."""
         return self.complete_batch([messages], sampling, tools=tools)[0]
 
@@ -149,9 +147,7 @@ class LocalModel:
         )
 
 
-def load_local_model(
-    checkpoint: Path, *, device: str = "auto", dtype: str = "auto", max_batch: int = 16
-) -> LocalModel:
+def load_local_model(checkpoint: Path, *, device: str = "auto", dtype: str = "auto", max_batch: int = 16) -> LocalModel:
     """The model and tokenizer of a checkpoint folder, LoRA adapters included; raises ConfigError when it is none."""
     if not checkpoint.is_dir():
         raise ConfigError(f"{checkpoint}: no such checkpoint folder")

@@ -62,9 +62,7 @@ class OpenAIServer:
         """The model's name."""
         return self.model
 
-    def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, tools: Sequence[object] = ()
-    ) -> Completion:
+    def complete(self, messages: Sequence[Message], sampling: Sampling, *, tools: Sequence[object] = ()) -> Completion:
         """The first choice of the answer; raises PolicyError after the last attempt."""
         body = json.dumps(self._request(messages, sampling, tools), ensure_ascii=False).encode()
         started = time.monotonic()

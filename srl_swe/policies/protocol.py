@@ -53,9 +53,7 @@ class Policy(Protocol):
         """A name for reports and swebench's `model_name_or_path`."""
         ...
 
-    def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, tools: Sequence[object] = ()
-    ) -> Completion:
+    def complete(self, messages: Sequence[Message], sampling: Sampling, *, tools: Sequence[object] = ()) -> Completion:
         """The reply to a conversation; raises PolicyError when there is none to be had.
 
         `tools` are JSON function schemas for the chat template.

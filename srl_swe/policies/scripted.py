@@ -29,9 +29,7 @@ class Scripted:
         """The name given."""
         return self._name
 
-    def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, tools: Sequence[object] = ()
-    ) -> Completion:
+    def complete(self, messages: Sequence[Message], sampling: Sampling, *, tools: Sequence[object] = ()) -> Completion:
         """The reply of this turn; tokens are counted as white-space separated words."""
         turn = sum(message.role == "assistant" for message in messages)
         text = self._replies[min(turn, len(self._replies) - 1)]

@@ -54,9 +54,7 @@ def vllm_server(settings: VllmSettings) -> Iterator[OpenAIServer]:
         if log is not None:
             log.close()
     try:
-        policy = OpenAIServer(
-            base_url=f"http://127.0.0.1:{port}/v1", model=str(settings.model), retry=settings.retry
-        )
+        policy = OpenAIServer(base_url=f"http://127.0.0.1:{port}/v1", model=str(settings.model), retry=settings.retry)
         _wait(process, policy, settings)
         yield policy
     finally:

@@ -88,9 +88,7 @@ def check_history(
     if ran.exit_code != 0 or "checked" not in lines:
         raise WorkspaceError(f"the history check of {repository} did not finish: {ran.output[-500:].strip()}")
     findings = (line.split(" ", 2) for line in lines if line.startswith("finding "))
-    return tuple(
-        HistoryFinding(repository=repository, code=code, detail=detail) for _, code, detail in findings
-    )
+    return tuple(HistoryFinding(repository=repository, code=code, detail=detail) for _, code, detail in findings)
 
 
 def scrub_history(workspace: CommandRunner, repository: str, *, timeout_s: float = 900.0) -> None:

@@ -45,6 +45,4 @@ def preparation(task: Task, guards: Guards) -> Preparation | None:
     """What to run in a fresh container of the task's image; None when those guards are off."""
     if not (guards.history or guards.caches):
         return None
-    return Preparation(
-        workdir=task.workdir, base_commit=task.base_commit, history=guards.history, caches=guards.caches
-    )
+    return Preparation(workdir=task.workdir, base_commit=task.base_commit, history=guards.history, caches=guards.caches)

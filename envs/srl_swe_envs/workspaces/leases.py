@@ -61,9 +61,7 @@ class Owner:
     def parse(cls, text: str) -> Owner:
         """Inverse of `str(owner)`; raises ValueError when it is not one."""
         boot_id, pid_namespace, pid, start_ticks = text.split(":")
-        return cls(
-            boot_id=boot_id, pid_namespace=int(pid_namespace), pid=int(pid), start_ticks=int(start_ticks)
-        )
+        return cls(boot_id=boot_id, pid_namespace=int(pid_namespace), pid=int(pid), start_ticks=int(start_ticks))
 
     def __str__(self) -> str:
         return f"{self.boot_id}:{self.pid_namespace}:{self.pid}:{self.start_ticks}"

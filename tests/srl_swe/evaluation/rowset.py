@@ -16,7 +16,7 @@ from srl_swe.evaluation.rows import Row, parse_row, write_rows
 BASE_IMAGE = os.environ.get("SRL_SWE_BASE_IMAGE", "srl-swe/base:bookworm")
 IMAGE = "srl-swe/test-rows:1"
 
-ADD = 'echo $(($1 - $2))\n'
+ADD = "echo $(($1 - $2))\n"
 TEST = """\
 check() { if [ "$(bash add.sh $2)" = "$3" ]; then echo "PASSED $1"; else echo "FAILED $1"; status=1; fi; }
 status=0

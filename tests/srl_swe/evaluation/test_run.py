@@ -72,9 +72,7 @@ def test_infrastructure_that_fails_for_a_while_leaves_no_trace_in_the_verdict(tm
 
 def test_infrastructure_that_stays_down_is_infra_then_redone_and_only_that(tmp_path: Path):
     outcomes = run(tmp_path, Source(failures={"task-1": 99}), CountingGrader(failures={"task-2": 99}))
-    assert outcomes == {
-        f"task-{n}": "infra" if n in (1, 2) else "resolved" for n in range(6)
-    }
+    assert outcomes == {f"task-{n}": "infra" if n in (1, 2) else "resolved" for n in range(6)}
     source, grader = Source(), CountingGrader()
     assert set(run(tmp_path, source, grader).values()) == {"resolved"}
     assert source.asked == {"task-1": 1}

@@ -52,9 +52,7 @@ class Host:
             ["sh", "-c", command], cwd=self._folder, capture_output=True, timeout=timeout_s, check=False
         )
         output = (ran.stdout + ran.stderr).decode(errors="replace")
-        return CommandResult(
-            output=output, exit_code=ran.returncode, timed_out=False, elided_chars=0, duration_s=0.0
-        )
+        return CommandResult(output=output, exit_code=ran.returncode, timed_out=False, elided_chars=0, duration_s=0.0)
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def test_hybrid_models_are_refused_with_what_to_do() -> None:
         linear_value_head_dim=8, num_experts=2, num_experts_per_tok=1, moe_intermediate_size=16,
         shared_expert_intermediate_size=16,
     )  # fmt: skip
-    with pytest.raises(ConfigError, match=r"linear_attention.*tree = false"):
+    with pytest.raises(ConfigError, match=r"linear_attention.*tree.enabled = false"):
         prepare(Qwen3NextForCausalLM(config))
 
 
