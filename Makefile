@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 READY := $(VENV)/.ready
 
+BENCHMARKS := reward tree rollout workspace learning_smoke
+
 .DEFAULT_GOAL := help
 .PHONY: help setup train test check examples bench clean
 
@@ -42,7 +44,8 @@ examples: $(READY)
 	$(BIN)/python -m srl_swe.demo.record
 
 bench: $(READY)
-	for script in benchmarks/*.py; do $(BIN)/python $$script --json runs/$$(basename $$script .py).json; done
+	mkdir -p runs
+	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py --json runs/$$name.json; done
 
 clean:
 	rm -rf $(VENV) runs build dist
