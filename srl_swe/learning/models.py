@@ -14,6 +14,8 @@ from srl_swe_envs.errors import ConfigError
 from .chat_tokens import ChatTokenizer
 from .settings import LoraSettings
 
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
@@ -29,8 +31,6 @@ def load_model(place: str, *, dtype: str, lora: LoraSettings | None = None) -> L
     A directory that peft wrote is loaded as the base model it names with that adapter, trainable.
     """
     folder = Path(place)
-    if folder.is_dir() and not any((folder / name).exists() for name in ("config.json", "adapter_config.json")):
-        raise ConfigError(f"{place}: no config.json; a model directory as save_pretrained writes it is expected")
     tokenizer = load_tokenizer(place)
     try:
         model = _adapted(folder, dtype) if (folder / "adapter_config.json").exists() else _plain(place, dtype)
@@ -43,6 +43,7 @@ def load_model(place: str, *, dtype: str, lora: LoraSettings | None = None) -> L
 
 def load_tokenizer(place: str) -> Any:
     """The tokenizer at a directory or hub id; raises ConfigError when there is none that loads."""
+    _check_folder(Path(place))
     try:
         tokenizer = AutoTokenizer.from_pretrained(place)
     except Exception as error:  # what is raised depends on which file of which tokenizer kind is missing
@@ -50,6 +51,18 @@ def load_tokenizer(place: str) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _check_folder(folder: Path) -> None:
+    """Transformers makes an empty tokenizer where the files of one are missing; better to say so."""
+    if not folder.is_dir():
+        return
+    if not any((folder / name).exists() for name in ("config.json", "adapter_config.json")):
+        raise ConfigError(f"{folder}: no config.json; a model directory as save_pretrained writes it is expected")
+    if not any((folder / name).exists() for name in _TOKENIZER_FILES):
+        raise ConfigError(
+            f"{folder}: no tokenizer: one of {', '.join(_TOKENIZER_FILES)} is expected beside the weights"
+        )
 
 
 def _plain(place: str, dtype: str) -> Any:

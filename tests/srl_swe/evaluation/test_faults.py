@@ -98,7 +98,7 @@ def test_an_interrupt_ends_in_seconds_says_how_to_go_on_and_leaves_no_container(
     process = start(tmp_path / "interrupted", rows, predictions)
     wait_for(lambda: containers("interrupted"))
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "run the same command again to go on" in output
     assert containers("interrupted") == []
@@ -137,7 +137,7 @@ def test_a_second_evaluation_in_the_same_folder_is_refused(row_image: str, tmp_p
     rows, predictions = write_inputs(tmp_path, 1, test="sleep 20; bash tests/add")
     first = start(tmp_path / "same", rows, predictions)
     wait_for(lambda: containers("same"))
-    output, _ = (second := start(tmp_path / "same", rows, predictions)).communicate(timeout=60)
+    output, _ = (second := start(tmp_path / "same", rows, predictions)).communicate(timeout=180)
     assert second.returncode == 2
     assert "is in use by another evaluation" in output
     first.communicate(timeout=300)
@@ -234,4 +234,4 @@ def test_the_reaper_takes_what_a_killed_run_left_and_nothing_else(row_image: str
     assert containers("doomed") == []
     assert len(containers("living")) == 1
     living.send_signal(signal.SIGINT)
-    living.communicate(timeout=60)
+    living.communicate(timeout=180)
