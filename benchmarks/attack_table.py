@@ -32,6 +32,7 @@ NAMES = {"docker": "docker", "local": "local", "mini": "mini-swe-agent", "swerex
 LIMITS = WorkspaceLimits(
     memory_bytes=MEMORY_BYTES, disk_bytes=DISK_BYTES, pids=PIDS, output_chars=OUTPUT_CHARS, cpus=1.0
 )
+NOT_MEASURED = "not measured"
 BEGIN, END = "<!-- attacks -->\n", "<!-- end of attacks -->\n"
 ADDRESS_SPACE_BYTES = 4 << 30
 SLACK_S = 5.0
@@ -142,7 +143,7 @@ def verdict(attack: Attack, cell: Cell) -> str:
         problems.append("hangs until the time limit")
     if not cell["error"] and not hangs:
         problems += _wrong_result(attack, cell)
-    if cell["chars"] > 10 * OUTPUT_CHARS:
+    if cell["chars"] > 20_000_000:
         problems.append(f"{cell['chars'] / 1e6:.0f} MB of output kept")
     if cell["peak_mb"] > 1000:
         problems.append(f"harness used {cell['peak_mb'] / 1000:.1f} GB")
@@ -152,9 +153,9 @@ def verdict(attack: Attack, cell: Cell) -> str:
 
 def _wrong_result(attack: Attack, cell: Cell) -> list[str]:
     problems = []
-    if attack.contains and attack.contains not in cell["output"]:
+    if attack.contains not in ("", "elided") and attack.contains not in cell["output"]:  # the mark's word is ours
         problems.append("output lost or changed")
-    if attack.lacks and attack.lacks in cell["output"]:
+    elif attack.lacks and attack.lacks in cell["output"]:
         problems.append("not contained" if attack.lacks in ("rc=0", "reached", "traced") else "output changed")
     if attack.exit_code is not None and not attack.timed_out and cell["exit_code"] != attack.exit_code:
         problems.append(f"exit code {cell['exit_code']} for {attack.exit_code}")
@@ -188,8 +189,9 @@ def table(cells: dict[str, dict[str, Cell]], names: list[str]) -> str:
     lines = [f"| attack | {' | '.join(NAMES.get(name, name) for name in names)} |", "| --- |" + " --- |" * len(names)]
     for attack, row in cells.items():
         lines.append(f"| {attack} | " + " | ".join(row[name]["verdict"].replace("|", "\\|") for name in names) + " |")
-    sound = [sum(row[name]["verdict"] == "sound" for row in cells.values()) for name in names]
-    lines.append(f"| **sound, of {len(cells)}** | " + " | ".join(f"**{count}**" for count in sound) + " |")
+    verdicts = {name: [row[name]["verdict"] for row in cells.values()] for name in names}
+    counts = (f"**{seen.count('sound')} of {len(seen) - seen.count(NOT_MEASURED)}**" for seen in verdicts.values())
+    lines.append("| **sound, of those measured** | " + " | ".join(counts) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -76,12 +76,12 @@ def docker_pool(source: Source, stack: ExitStack) -> Contender:
 class ExecRun:
     """A sleeping container and the SDK's `exec_run`."""
 
-    def __init__(self, image: str) -> None:
+    def __init__(self, source: Source) -> None:
         import docker as sdk
 
         self._client = sdk.from_env()
         self._container = self._client.containers.run(
-            image, ["sleep", "7200"], detach=True, auto_remove=True, working_dir="/testbed"
+            source.image, ["sleep", "7200"], detach=True, auto_remove=True, working_dir="/testbed"
         )
 
     def run(self, command: str, timeout_s: float) -> object:
@@ -93,12 +93,13 @@ class ExecRun:
 
 
 class Mini:
-    """mini-swe-agent's DockerEnvironment with its own settings."""
+    """mini-swe-agent's DockerEnvironment with its own settings, but for the limits that protect this machine."""
 
-    def __init__(self, image: str) -> None:
+    def __init__(self, source: Source) -> None:
         from minisweagent.environments.docker import DockerEnvironment
 
-        self._environment: Any = DockerEnvironment(image=image, cwd="/testbed")
+        arguments = ["--rm", *_protection(source)]
+        self._environment: Any = DockerEnvironment(image=source.image, cwd="/testbed", run_args=arguments)
 
     def run(self, command: str, timeout_s: float) -> object:
         return self._environment.execute({"command": command}, timeout=max(round(timeout_s), 1))
@@ -110,14 +111,16 @@ class Mini:
 
 
 class SweRex:
-    """A bash session of SWE-ReX, as SWE-agent uses it."""
+    """A bash session of SWE-ReX, as SWE-agent uses it, but for the limits that protect this machine."""
 
-    def __init__(self, image: str) -> None:
+    def __init__(self, source: Source) -> None:
         from swerex.deployment.docker import DockerDeployment
         from swerex.runtime.abstract import CreateBashSessionRequest
 
         self._loop = asyncio.new_event_loop()
-        self._deployment: Any = DockerDeployment(image=image, pull="never")
+        self._deployment: Any = DockerDeployment(
+            image=source.image, pull="never", docker_args=_protection(source)
+        )
         self._loop.run_until_complete(self._deployment.start())
         self._loop.run_until_complete(self._deployment.runtime.create_session(CreateBashSessionRequest()))
         self.run("cd /testbed", _TIMEOUT_S)
@@ -133,8 +136,13 @@ class SweRex:
         self._loop.close()
 
 
-def _of(name: str, kind: Callable[[str], Any]) -> Callable[[Source, ExitStack], Contender]:
-    return lambda source, stack: Contender(name=name, start=lambda: kind(source.image))
+def _protection(source: Source) -> list[str]:
+    """A fork bomb or a memory hog in a container without limits takes the machine along."""
+    return ["--pids-limit", str(source.limits.pids), "--memory", str(source.limits.memory_bytes)]
+
+
+def _of(name: str, kind: Callable[[Source], Any]) -> Callable[[Source, ExitStack], Contender]:
+    return lambda source, stack: Contender(name=name, start=lambda: kind(source))
 
 
 CONTAINER_CONTENDERS: Mapping[str, Callable[[Source, ExitStack], Contender]] = {
