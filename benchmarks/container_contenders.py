@@ -118,9 +118,7 @@ class SweRex:
         from swerex.runtime.abstract import CreateBashSessionRequest
 
         self._loop = asyncio.new_event_loop()
-        self._deployment: Any = DockerDeployment(
-            image=source.image, pull="never", docker_args=_protection(source)
-        )
+        self._deployment: Any = DockerDeployment(image=source.image, pull="never", docker_args=_protection(source))
         self._loop.run_until_complete(self._deployment.start())
         self._loop.run_until_complete(self._deployment.runtime.create_session(CreateBashSessionRequest()))
         self.run("cd /testbed", _TIMEOUT_S)
