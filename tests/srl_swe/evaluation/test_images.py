@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from srl_swe.evaluation.images import BuildSettings, build_images
-from srl_swe.evaluation.pulls import Images
+from srl_swe.evaluation.pulls import IMAGE_BYTES, Images, free_bytes
 from srl_swe.evaluation.rows import Row, parse_row
 from srl_swe.evaluation.specs import Specs, read_specs
 from srl_swe_envs.errors import ConfigError, WorkspaceError
@@ -156,8 +156,9 @@ def test_when_space_is_short_the_longest_unused_pulled_image_goes(row_image: str
 
 def test_a_disk_too_small_for_all_images_is_said_before_anything_is_pulled(row_image: str):
     images = Images(cache="keep", said=lambda text: None)
+    count = (free_bytes() or 0) // IMAGE_BYTES + 2
     with pytest.raises(ConfigError, match="use --cache space"):
-        images.preflight([f"srl-swe/none-{number}:1" for number in range(100_000)])
+        images.preflight([f"srl-swe/none-{number}:1" for number in range(count)])
 
 
 def test_an_image_that_no_registry_has_is_infrastructure_and_not_asked_for_again(row_image: str):
