@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,8 +35,12 @@ Engine = tuple[str, subprocess.Popen[bytes]]
 SLOW_TEST = "sleep 3; bash tests/add"
 
 
+TOKEN = uuid.uuid4().hex[:8]
+"""Makes this process's runs its own: another one may run the same tests on the same engine."""
+
+
 def containers(run: str) -> list[str]:
-    found = thread_client().api.containers(all=True, filters={"label": f"{LABEL_RUN}={run}"})
+    found = thread_client().api.containers(all=True, filters={"label": f"{LABEL_RUN}={run}-{TOKEN}"})
     return [container["Id"] for container in found]
 
 
@@ -58,22 +63,27 @@ def write_inputs(folder: Path, count: int, test: str = SLOW_TEST) -> tuple[Path,
     return rows, predictions
 
 
+def own(folder: Path) -> Path:
+    """The run's folder; its name is the run's name on containers."""
+    return folder.with_name(f"{folder.name}-{TOKEN}")
+
+
 def start(folder: Path, rows: Path, predictions: Path, **environment: str) -> subprocess.Popen[str]:
     command = [
         sys.executable, "-m", "srl_swe", "evaluate", "--tasks", str(rows), "--policy", f"predictions:{predictions}",
-        "--out", str(folder), "--workers", "1", "--no-selfcheck", "--memory", "0.5",
+        "--out", str(own(folder)), "--workers", "1", "--no-selfcheck", "--memory", "0.5",
     ]  # fmt: skip
     env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'envs'}", **environment}
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def graded(folder: Path) -> list[str]:
-    path = folder / "grades.jsonl"
+    path = own(folder) / "grades.jsonl"
     return [json.loads(line)["task"] for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def outcomes(folder: Path) -> dict[str, str]:
-    report = json.loads((folder / "report.json").read_text())
+    report = json.loads((own(folder) / "report.json").read_text())
     return {result["task"]: result["outcome"] for result in report["results"]}
 
 
@@ -84,13 +94,13 @@ def test_kill_9_in_the_middle_keeps_what_was_finished_and_leaves_no_container(ro
     wait_for(lambda: len(graded(out)) == 1 and containers("killed"))
     process.kill()
     process.wait()
-    first = (out / "grades.jsonl").read_bytes()
+    first = (own(out) / "grades.jsonl").read_bytes()
     output, _ = start(out, rows, predictions).communicate(timeout=300)
-    assert (out / "grades.jsonl").read_bytes().startswith(first)
+    assert (own(out) / "grades.jsonl").read_bytes().startswith(first)
     assert sorted(graded(out)) == [f"own__adder-{number}" for number in range(3)], output
     assert outcomes(out) == {"own__adder-0": "resolved", "own__adder-1": "unresolved", "own__adder-2": "resolved"}
     assert containers("killed") == []
-    assert len((out / "predictions.jsonl").read_text().splitlines()) == 3
+    assert len((own(out) / "predictions.jsonl").read_text().splitlines()) == 3
 
 
 def test_an_interrupt_ends_in_seconds_says_how_to_go_on_and_leaves_no_container(row_image: str, tmp_path: Path):
@@ -115,7 +125,7 @@ def test_a_container_killed_from_outside_is_retried_and_its_task_keeps_its_verdi
     killer = threading.Thread(target=kill_the_first)
     killer.start()
     source = Predictions(name="m", patches={"own__adder-1": GOLD})
-    grader = RowGrader(limits=GradingLimits(timeout_s=120, memory_bytes=512 << 20), run="outside")
+    grader = RowGrader(limits=GradingLimits(timeout_s=120, memory_bytes=512 << 20), run=f"outside-{TOKEN}")
     with RunFolder.open(tmp_path / "run", {}) as folder:
         plan = Plan(source=source, grader=grader, retry_pause_s=0.1)
         said: list[str] = []
@@ -213,7 +223,7 @@ def test_an_engine_stopped_in_the_middle_is_infra_never_unresolved_and_the_run_g
     output, _ = process.communicate(timeout=400)
     assert process.returncode == 1, output
     assert set(outcomes(out).values()) == {"infra"}
-    report = json.loads((out / "report.json").read_text())
+    report = json.loads((own(out) / "report.json").read_text())
     assert report["resolve_rate"]["raw"]["not_graded_bounds"] == [0.0, 1.0]
     again = start_engine(Path(host.removeprefix("unix://")).parent, host)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,10 @@ def test_a_grade_survives_json(row_image: str, tmp_path: Path):
 
 def test_tests_that_hang_are_killed_in_time_with_all_their_children(row_image: str, tmp_path: Path):
     limits = GradingLimits(timeout_s=4, memory_bytes=512 << 20)
-    found = RowGrader(limits=limits, run="hanging").grade(item(), SLOW, tmp_path)
+    run = f"hanging-{uuid.uuid4().hex}"
+    found = RowGrader(limits=limits, run=run).grade(item(), SLOW, tmp_path)
     assert found.outcome == "timed_out"
-    left = thread_client().api.containers(all=True, filters={"label": f"{LABEL_RUN}=hanging"})
+    left = thread_client().api.containers(all=True, filters={"label": f"{LABEL_RUN}={run}"})
     assert left == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ from srl_swe_envs.workspaces.docker.engine import thread_client
 from .rowset import BASE_IMAGE, IMAGE, record
 
 pytestmark = pytest.mark.docker
+
+TOKEN = uuid.uuid4().hex[:8]
+"""Names of this process's own: another one may run the same tests on the same engine."""
 
 SPEC = """\
 repo = "own/adder"
@@ -128,10 +132,10 @@ def test_an_image_is_pulled_with_patience_and_removed_with_its_task_when_nothing
         tag(image)
 
     images = Images(cache="none", first_pause_s=0.001, said=said.append, pull=pull)
-    images.preflight(["srl-swe/test-pulled:1", IMAGE])
-    with images.held("srl-swe/test-pulled:1"), images.held("srl-swe/test-pulled:1"):
-        assert present("srl-swe/test-pulled:1")
-    assert not present("srl-swe/test-pulled:1")
+    images.preflight([f"srl-swe/test-pulled:{TOKEN}", IMAGE])
+    with images.held(f"srl-swe/test-pulled:{TOKEN}"), images.held(f"srl-swe/test-pulled:{TOKEN}"):
+        assert present(f"srl-swe/test-pulled:{TOKEN}")
+    assert not present(f"srl-swe/test-pulled:{TOKEN}")
     assert "1 images are to be pulled" in said[0]
     assert sum("again in" in line for line in said) == 2
 
@@ -146,12 +150,12 @@ def test_an_image_that_was_there_before_is_never_removed(row_image: str):
 def test_when_space_is_short_the_longest_unused_pulled_image_goes(row_image: str):
     images = Images(cache="space", low_bytes=0, said=lambda text: None, pull=tag)
     for number in (1, 2):
-        with images.held(f"srl-swe/test-space:{number}"):
+        with images.held(f"srl-swe/test-space:{TOKEN}-{number}"):
             pass
     images.low_bytes = 1 << 60
-    with images.held("srl-swe/test-space:3"):
-        assert [present(f"srl-swe/test-space:{number}") for number in (1, 2, 3)] == [False, False, True]
-    images._remove("srl-swe/test-space:3")
+    with images.held(f"srl-swe/test-space:{TOKEN}-3"):
+        assert [present(f"srl-swe/test-space:{TOKEN}-{number}") for number in (1, 2, 3)] == [False, False, True]
+    images._remove(f"srl-swe/test-space:{TOKEN}-3")
 
 
 def test_a_disk_too_small_for_all_images_is_said_before_anything_is_pulled(row_image: str):
