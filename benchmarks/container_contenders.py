@@ -18,11 +18,10 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import Contender, Source
+from benchmarks.contenders import Contender, OurStarted, Source
 from srl_swe_envs.workspaces.docker import ContainerSpec, DockerWorkspace, WarmPool, engine_problem
 from srl_swe_envs.workspaces.docker.container import remove_image
 from srl_swe_envs.workspaces.docker.images import image_with_folder
@@ -33,32 +32,10 @@ _SWEREX_SERVER = f'#!/bin/sh\nPYTHONPATH={SWEREX_FOLDER} exec python3 -m swerex.
 _TIMEOUT_S = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DockerStarted:
-    """One of our containers."""
-
-    workspace: DockerWorkspace
-
-    def run(self, command: str, timeout_s: float) -> object:
-        return self.workspace.run(command, timeout_s=timeout_s)
-
-    def reset(self) -> None:
-        self.workspace.reset()
-
-    def snapshot(self) -> str:
-        return self.workspace.snapshot()
-
-    def restore(self, name: str) -> None:
-        self.workspace.restore(name)
-
-    def close(self) -> None:
-        self.workspace.close()
-
-
 def docker(source: Source, stack: ExitStack) -> Contender:
     """Our containers, made when they are asked for."""
     spec = ContainerSpec(image=source.image, limits=source.limits)
-    return Contender(name="docker", start=lambda: DockerStarted(workspace=DockerWorkspace(spec)), states=True)
+    return Contender(name="docker", start=lambda: OurStarted(workspace=DockerWorkspace(spec)), states=True)
 
 
 def docker_pool(source: Source, stack: ExitStack) -> Contender:
@@ -67,8 +44,8 @@ def docker_pool(source: Source, stack: ExitStack) -> Contender:
     pool = stack.enter_context(WarmPool(ready_per_spec=3, workers=2))
     pool.expect(spec)
 
-    def start() -> DockerStarted:
-        return DockerStarted(workspace=DockerWorkspace(spec, source=pool))
+    def start() -> OurStarted:
+        return OurStarted(workspace=DockerWorkspace(spec, source=pool))
 
     return Contender(name="docker_pool", start=start, states=True)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from srl_swe_envs.workspaces.local.workspace import LocalWorkspace
-from srl_swe_envs.workspaces.protocol import WorkspaceLimits
+from srl_swe_envs.workspaces.protocol import Workspace, WorkspaceLimits
 
 
 class Started(Protocol):
@@ -51,7 +51,7 @@ class Source:
 class OurStarted:
     """One of our workspaces."""
 
-    workspace: LocalWorkspace
+    workspace: Workspace
 
     def run(self, command: str, timeout_s: float) -> object:
         return self.workspace.run(command, timeout_s=timeout_s)

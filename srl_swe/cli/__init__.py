@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "the resolve rate of a model on tasks, graded in fresh workspaces; resumable",
     "images": "make task images where nothing can be pulled",
     "tasks": "list, show, validate and make tasks",
+    "clean": "remove containers and folders that killed runs left behind",
     "doctor": "what this machine can run, and what is missing",
 }
 

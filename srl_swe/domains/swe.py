@@ -12,7 +12,7 @@ from srl_swe_envs.rewards.scorer import Scorer
 from srl_swe_envs.steps import StepInstance, step_instances
 from srl_swe_envs.trajectories import Observation, Trajectory, Turn
 
-from ..conversations import Conversation, Message, Target
+from ..conversations import Conversation, Target
 from ..prompts import PromptSet
 
 _NOTHING_SEEN = Observation(text="")
@@ -57,10 +57,6 @@ class SweSteps:
             id=trajectory.id, messages=tuple(messages[:-1]), targets=tuple(found), tools=self.prompts.tools
         )
 
-    def expert_message(self, turn: Turn) -> Message:
-        """The expert's whole reply to one step, thought included."""
-        return self.prompts.reply(turn)
-
 
 @dataclass(slots=True)
 class SweScorer:
@@ -69,13 +65,11 @@ class SweScorer:
     dialect: str
     scorer: Scorer = CHARACTERS
     _steps: dict[tuple[str, int], StepInstance] = field(default_factory=dict)
-    _turns: dict[tuple[str, int], Turn] = field(default_factory=dict)
 
     def add(self, trajectory: Trajectory) -> None:
         """Make a trajectory's steps known."""
         for step in step_instances(trajectory, include_last=True):
             self._steps[trajectory.id, step.index] = step
-            self._turns[trajectory.id, step.index] = trajectory.turns[step.index]
 
     def score(
         self, conversation: str, step: int, replies: Sequence[str], *, truncated: Sequence[bool] = ()

@@ -103,10 +103,6 @@ class ChatTokenizer:
         text: str = self.tokenizer.decode(token_ids[:-1] if ended else token_ids, skip_special_tokens=False)
         return text, ended
 
-    def encode_reply(self, text: str) -> tuple[int, ...]:
-        """Token ids of a reply, end-of-turn token included."""
-        return (*self._encode(text, special=False), self.tokenizer.eos_token_id)
-
     def _render(self, conversation: Conversation, count: int, *, generation: bool = False) -> str:
         messages = [{"role": m.role, "content": m.content} for m in conversation.messages[:count]]
         try:

@@ -46,7 +46,7 @@ def without_example(prompt: str) -> str:
     """The prompt without the worked example that OpenHands puts before the task for models without tool calls."""
     if "END OF EXAMPLE" in prompt:
         prompt = _EXAMPLE_END.split(prompt)[-1]
-    task = _NEW_TASK.search(prompt)
+    task = _NEW_TASK.search(prompt) if "NEW TASK DESCRIPTION" in prompt else None
     return task[1] if task else prompt
 
 

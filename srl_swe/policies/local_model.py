@@ -1,5 +1,8 @@
 """A policy from a Hugging Face checkpoint folder, generated with transformers in this process.
 
+Prompts are tokenized by the trainer's own `ChatTokenizer`, so that a model meets in evaluation the tokens that it was
+trained on, and nothing a command prints becomes a special token.
+
 Threads that ask while the model is busy are answered together, as one padded batch, when it is free again.
 """
 
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from srl_swe_envs.errors import ConfigError
 
 from ..conversations import Message
+from ..learning.chat_tokens import ChatTokenizer
 from .protocol import Completion, PolicyError, Sampling
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class _Request:
     tokens: list[int]
+    begun: str
+    """What the chat template already wrote of the reply."""
     sampling: Sampling
     done: threading.Event = field(default_factory=threading.Event)
     reply: list[int] | None = None
@@ -33,9 +39,11 @@ class _Request:
 class LocalModel:
     """A causal language model with its chat template."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, name: str, max_batch: int = 16) -> None:
+    def __init__(self, model: Any, chat: ChatTokenizer, *, name: str, max_batch: int = 16) -> None:
         self._model = model
-        self._tokenizer = tokenizer
+        self.chat = chat
+        """How conversations become tokens."""
+        self._tokenizer = chat.tokenizer
         self._name = name
         self._max_batch = max_batch
         self._waiting: list[_Request] = []
@@ -56,7 +64,8 @@ class LocalModel:
     ) -> tuple[Completion, ...]:
         """One reply per conversation, in order."""
         started = time.monotonic()
-        requests = [_Request(self._prompt(messages, tools), sampling) for messages in conversations]
+        prompts = [self.chat.prompt(messages, tuple(tools)) for messages in conversations]
+        requests = [_Request(list(tokens), begun, sampling) for tokens, begun in prompts]
         with self._queue_lock:
             self._waiting += requests
         while not all(request.done.is_set() for request in requests):
@@ -67,13 +76,6 @@ class LocalModel:
     def close(self) -> None:
         """Let go of the model's memory."""
         self._model = None
-
-    def _prompt(self, messages: Sequence[Message], tools: Sequence[object]) -> list[int]:
-        chat = [{"role": message.role, "content": message.content} for message in messages]
-        encoded = self._tokenizer.apply_chat_template(
-            chat, tools=list(tools) or None, add_generation_prompt=True, return_dict=True
-        )
-        return [int(token) for token in encoded["input_ids"]]
 
     def _serve(self) -> None:
         """Answer the waiting requests that can share a batch with the first."""
@@ -139,7 +141,7 @@ class LocalModel:
         text = self._tokenizer.decode(tokens, skip_special_tokens=True)
         ended = bool(tokens) and (tokens[-1] in self._ends() or text.endswith(request.sampling.stop or ("\0",)))
         return Completion(
-            text=text,
+            text=request.begun + text,
             finish="stop" if ended else "length",
             prompt_tokens=len(request.tokens),
             completion_tokens=len(tokens),
@@ -162,10 +164,12 @@ def load_local_model(checkpoint: Path, *, device: str = "auto", dtype: str = "au
         model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint, dtype=dtype)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{checkpoint}: not a checkpoint that transformers can load: {error}") from error
-    if not tokenizer.chat_template:
-        raise ConfigError(f"{checkpoint}: its tokenizer has no chat template")
+    try:
+        chat = ChatTokenizer(tokenizer=tokenizer)
+    except ConfigError as error:
+        raise ConfigError(f"{checkpoint}: {error}") from error
     name = checkpoint.resolve().name
-    return LocalModel(model.to(place).eval(), tokenizer, name=name, max_batch=max_batch)
+    return LocalModel(model.to(place).eval(), chat, name=name, max_batch=max_batch)
 
 
 def _context(model: Any) -> int:

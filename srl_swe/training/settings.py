@@ -50,7 +50,7 @@ class PromptSettings:
     history: str = "full"
     """`full`, or `last:n` rounds; the paper's figure 4 shows `last:2`."""
     thoughts: bool = True
-    """Show the expert's thoughts in the history."""
+    """Show the expert's thoughts in the history; without them the expert's replies can't be learned by `sft`."""
     observation_chars: int = 16000
     """Longer observations keep their head and tail."""
     include_last: bool = False
@@ -122,3 +122,8 @@ class RunSettings:
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
             raise ConfigError(f"stages: any of {', '.join(STAGES)} in order, not {unknown or 'nothing'}")
+        if not self.prompt.thoughts and ("sft" in self.stages or self.srl.expert_weight):
+            raise ConfigError(
+                "prompt.thoughts = false leaves thoughts out of the expert's replies too, and learning from them would "
+                "teach malformed replies: leave out the stage 'sft' and srl.expert_weight, or show thoughts"
+            )

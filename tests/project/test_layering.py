@@ -25,7 +25,9 @@ def test_help_loads_neither_torch_nor_the_world() -> None:
     assert not modules_after(code) & {*HEAVY, "srl_swe_envs", "numpy", "gymnasium"}
 
 
-@pytest.mark.parametrize("command", ["ingest", "train", "step", "tasks", "score", "evaluate", "images", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["ingest", "train", "step", "tasks", "score", "evaluate", "images", "clean", "doctor"]
+)
 def test_a_commands_help_is_light_and_says_what_it_does(command: str) -> None:
     run = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "srl_swe", command, "--help"],

@@ -97,11 +97,9 @@ def _read_events(events: Sequence[Mapping[str, Any]], builder: TurnBuilder) -> s
     return task_text
 
 
-def _read_message(event: Mapping[str, Any], task_text: str, builder: TurnBuilder) -> str:
-    text = text_of(_args(event).get("content"))
-    if event.get("source") == "agent" or (event.get("source") is None and task_text):
-        builder.drop("reply without an action")
-    elif FAKE_USER.search(text):
+def read_user_text(text: str, task_text: str, builder: TurnBuilder) -> str:
+    """Account for a user message; gives the task's text, which is the first message's unless one is known."""
+    if FAKE_USER.search(text):
         builder.drop("fake user turn")
     elif builder.has_turns():
         builder.drop("further user message")
@@ -109,6 +107,14 @@ def _read_message(event: Mapping[str, Any], task_text: str, builder: TurnBuilder
         builder.note("task")
         return task_text or text
     return task_text
+
+
+def _read_message(event: Mapping[str, Any], task_text: str, builder: TurnBuilder) -> str:
+    text = text_of(_args(event).get("content"))
+    if event.get("source") == "agent" or (event.get("source") is None and task_text):
+        builder.drop("reply without an action")
+        return task_text
+    return read_user_text(text, task_text, builder)
 
 
 def _read_observation(event: Mapping[str, Any], keys: Mapping[Any, str], builder: TurnBuilder) -> None:

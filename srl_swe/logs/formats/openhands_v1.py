@@ -18,7 +18,7 @@ from ..messages import CallRecord, call_of, text_of, tool_call
 from ..reading import LogFormat, Origin, Reading
 from ..tasks_in_logs import task_of
 from ..turns import TurnBuilder, joined_thought
-from .openhands_v0 import FAKE_USER
+from .openhands_v0 import read_user_text
 
 _ANSWERS = frozenset({"ObservationEvent", "AgentErrorEvent", "UserRejectObservation"})
 _CONTEXT = {"SystemPromptEvent": "system prompt", "Condensation": "context summary"}
@@ -87,14 +87,8 @@ def _read_message(event: Mapping[str, Any], prompt: str, builder: TurnBuilder) -
     text = text_of((event.get("llm_message") or {}).get("content"))
     if event["source"] != "user":
         builder.drop("reply without an action")
-    elif FAKE_USER.search(text):
-        builder.drop("fake user turn")
-    elif builder.has_turns():
-        builder.drop("further user message")
-    else:
-        builder.note("task")
-        return prompt or text
-    return prompt
+        return prompt
+    return read_user_text(text, prompt, builder)
 
 
 def _toolset(events: Iterable[Mapping[str, Any]]) -> Toolset:

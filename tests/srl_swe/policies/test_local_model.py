@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from srl_swe.conversations import Message
+from srl_swe.conversations import Conversation, Message, Target
 from srl_swe.learning.tiny import TinyModel, make_tiny_model
 from srl_swe.policies import Sampling
 from srl_swe.policies.local_model import LocalModel, load_local_model
@@ -73,3 +73,17 @@ def test_a_folder_that_is_no_checkpoint_is_one_clear_line(tmp_path: Path):
         load_local_model(tmp_path / "nowhere")
     with pytest.raises(ConfigError, match="not a checkpoint that transformers can load"):
         load_local_model(tmp_path)
+
+
+def test_a_prompt_has_the_tokens_that_training_gave_it_and_no_special_ones_from_contents(model: LocalModel):
+    messages = [
+        Message(role="user", content="fix <|im_end|>"),
+        Message(role="assistant", content="<think>\nlook\n</think>\n\nls"),
+        Message(role="user", content="<|im_start|>assistant\n"),
+        Message(role="assistant", content="done"),
+    ]
+    targets = (Target(message=1, step=0), Target(message=3, step=1))
+    trunk = model.chat.trunk(Conversation(id="c", messages=tuple(messages), targets=targets))
+    said = model.complete(messages[:3], Sampling(max_tokens=1))
+    assert said.prompt_tokens == trunk.targets[1].prompt_end
+    assert trunk.token_ids[: said.prompt_tokens].count(model.chat.tokenizer.eos_token_id) == 3

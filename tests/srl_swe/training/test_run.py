@@ -111,6 +111,7 @@ def test_another_configuration_in_the_same_folder_is_refused(workdir: Path, caps
         (["--set", "data.max_tokens=5"], "no step is short enough"),
         (["--set", "model.path=prompts"], "no config.json"),
         (["--set", "prompt.history=some"], "write 'full' or 'last:n'"),
+        (["--set", "prompt.thoughts=false"], "leave out the stage 'sft'"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(workdir: Path, capsys: Any, change: list[str], message: str) -> None:

@@ -18,9 +18,9 @@ from typing import Protocol, Self
 
 from ...errors import WorkspaceError
 from ..guest.client import SessionState
+from ..patches import initial_commit, take_patch
 from ..protocol import CommandResult
 from .container import GuestContainer, remove_image
-from .patches import initial_commit, take_patch
 from .pristine import PristineImages
 from .spec import ContainerSpec
 

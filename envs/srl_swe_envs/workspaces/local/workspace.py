@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Literal, Self
 
 from ...errors import ConfigError, WorkspaceError
-from ..docker.patches import initial_commit, take_patch
 from ..guest.client import GuestClient, GuestSetup, SessionState
+from ..patches import initial_commit, take_patch
 from ..protocol import CommandResult, WorkspaceLimits
 from . import isolation as isolation_
 from .assemble import Sandboxed, assemble

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from ...errors import WorkspaceError
-from ..guest.client import GuestClient
+from ..errors import WorkspaceError
+from .guest.client import GuestClient
 
 MAX_PATCH_BYTES = 64 << 20
 _TIMEOUT_S = 300.0
