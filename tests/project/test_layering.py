@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from srl_swe.cli import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "transformers", "trl", "vllm", "swebench", "docker")
 
@@ -25,9 +27,7 @@ def test_help_loads_neither_torch_nor_the_world() -> None:
     assert not modules_after(code) & {*HEAVY, "srl_swe_envs", "numpy", "gymnasium"}
 
 
-@pytest.mark.parametrize(
-    "command", ["ingest", "train", "step", "tasks", "score", "evaluate", "images", "clean", "doctor"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_commands_help_is_light_and_says_what_it_does(command: str) -> None:
     run = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "srl_swe", command, "--help"],

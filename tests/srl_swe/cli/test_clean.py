@@ -17,10 +17,7 @@ def test_the_folder_of_a_dead_run_goes_and_that_of_a_living_one_stays(monkeypatc
         monkeypatch.setattr("tempfile.tempdir", folder)
         source = "from srl_swe_envs.workspaces.leases import make_leased_directory as make; print(make('left'))"
         environment = {**os.environ, "TMPDIR": folder, "PYTHONPATH": os.pathsep.join(sys.path)}
-        made = subprocess.run(
-            [sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=True
-        )
-        left = Path(made.stdout.strip())
+        left = Path(subprocess.check_output([sys.executable, "-c", source], env=environment, text=True).strip())
         assert left.is_dir()
         with leased_directory("living") as living:
             main(["clean"])  # the exit code depends on whether an engine answers
