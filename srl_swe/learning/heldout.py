@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from srl_swe_envs.rewards.score import StepReward
@@ -95,8 +95,6 @@ class Heldout:
 
 def thin(trunks: Sequence[Trunk], max_steps: int) -> tuple[Trunk, ...]:
     """At most `max_steps` targets, spread evenly over all of them; 0 keeps everything."""
-    from dataclasses import replace
-
     places = [(number, target) for number, trunk in enumerate(trunks) for target in trunk.targets]
     if not max_steps or len(places) <= max_steps:
         return tuple(trunks)
