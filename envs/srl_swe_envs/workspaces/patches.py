@@ -10,12 +10,13 @@ from .guest.client import GuestClient
 MAX_PATCH_BYTES = 64 << 20
 _TIMEOUT_S = 300.0
 
-# An index and an object folder of its own leave the repository as the agent made it. The configuration is the
+# An index and an object folder of its own leave the repository as the agent made it. The copied index keeps its time:
+# by it git knows which files may have changed within the second it was written in. The configuration is the
 # agent's: what changes the form of a diff is overridden.
 _DIFF = """(
 cd {workdir} && scratch=$(mktemp -d) && trap 'rm -rf "$scratch"' EXIT && mkdir "$scratch/objects" || exit 1
 objects=$(cd "$(git rev-parse --git-path objects)" && pwd) || exit 1
-cp "$(git rev-parse --git-path index)" "$scratch/index" 2>/dev/null
+cp -p "$(git rev-parse --git-path index)" "$scratch/index" 2>/dev/null
 export GIT_INDEX_FILE="$scratch/index" GIT_OBJECT_DIRECTORY="$scratch/objects"
 export GIT_ALTERNATE_OBJECT_DIRECTORIES="$objects" GIT_OPTIONAL_LOCKS=0 LC_ALL=C
 git -c core.fsmonitor=false -c core.safecrlf=false -c advice.addEmbeddedRepo=false add -A . 2>/dev/null

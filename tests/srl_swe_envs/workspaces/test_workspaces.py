@@ -129,6 +129,16 @@ def test_configuration_that_the_agent_planted_does_not_change_the_patch(workspac
     assert run(workspace, "ls /tmp/ran").exit_code != 0
 
 
+def test_an_edit_of_the_same_size_in_the_second_that_git_last_looked_is_in_the_patch(workspace: Workspace) -> None:
+    """Git tells such an edit only by the time of its index (its "racy git" case)."""
+    run(
+        workspace,
+        "until [ $(date +%N) -lt 200000000 ]; do sleep 0.05; done; touch README; git add README; "
+        "echo SECOND >README; sleep 1.1",
+    )
+    assert "-second\n+SECOND\n" in workspace.diff()
+
+
 def test_reset_undoes_files_packages_temporary_files_session_and_processes(workspace: Workspace) -> None:
     before = run(workspace, "find /etc /tmp /root /usr/local 2>/dev/null | sort | md5sum").output
     run(
