@@ -43,41 +43,43 @@ class RolloutSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SftSettings:
-    """Supervised fine-tuning on the expert's replies (table 6: batch 64, lr 5e-6, cosine, warm-up 0.3, 3 epochs)."""
+class StageSettings:
+    """What every method's stage has: its length, its optimizer, and when it is measured."""
 
-    batch: int = 64
-    """Steps per update."""
-    epochs: float = 3.0
+    batch: int
+    """Units of learning per update."""
+    epochs: float
     max_steps: int = 0
     """Training steps; 0 follows from `epochs`."""
-    learning_rate: float = 5e-6
-    schedule: Literal["constant", "cosine", "linear"] = "cosine"
-    warmup: float = 0.3
+    learning_rate: float
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    warmup: float = 0.0
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
-    steps_per_trunk: int = 64
-    """At most so many steps of one trajectory in a batch."""
     evaluate_every: int = 50
     keep_checkpoints: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SrlSettings:
-    """Supervised reinforcement learning (table 8: batch 512, lr 5e-7, 8 rollouts, temperature 1, no KL)."""
+class SftSettings(StageSettings):
+    """Supervised fine-tuning on the expert's replies (table 6: batch 64, lr 5e-6, cosine, warm-up 0.3, 3 epochs)."""
 
-    batch: int = 512
-    """Groups per update."""
+    batch: int = 64
+    """Steps per update."""
+    epochs: float = 3.0
+    learning_rate: float = 5e-6
+    schedule: Literal["constant", "cosine", "linear"] = "cosine"
+    warmup: float = 0.3
+    steps_per_trunk: int = 64
+    """At most so many steps of one trajectory in a batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSettings(StageSettings):
+    """What methods that learn from groups of replies have besides (GRPO with DAPO's dynamic sampling)."""
+
     replies: int = 8
     """G."""
-    epochs: float = 30.0
-    max_steps: int = 0
-    """Training steps; 0 follows from `epochs`."""
-    learning_rate: float = 5e-7
-    schedule: Literal["constant", "cosine", "linear"] = "constant"
-    warmup: float = 0.0
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
     clip: float = 0.2
     clip_higher: float = 0.28
     """Upper clip of the ratio (DAPO's clip-higher); set it to `clip` for a symmetric one."""
@@ -93,13 +95,21 @@ class SrlSettings:
     """How often a batch is refilled after filtering."""
     patience: int = 20
     """Updates in a row with no group kept before the run ends with an explanation."""
-    expert_weight: float = 0.0
-    """Weight of the expert's own log-likelihood, an SFT term on the same trunk."""
-    steps_per_trunk: int = 8
-    """At most so many steps of one trajectory in a batch, to keep it diverse."""
-    evaluate_every: int = 50
-    keep_checkpoints: int = 2
 
     def __post_init__(self) -> None:
         if self.replies < 2:
             raise ConfigError("replies: a group needs at least 2 replies")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SrlSettings(GroupSettings):
+    """Supervised reinforcement learning (table 8: batch 512, lr 5e-7, 8 rollouts, temperature 1, no KL)."""
+
+    batch: int = 512
+    """Groups per update."""
+    epochs: float = 30.0
+    learning_rate: float = 5e-7
+    expert_weight: float = 0.0
+    """Weight of the expert's own log-likelihood, an SFT term on the same trunk."""
+    steps_per_trunk: int = 8
+    """At most so many steps of one trajectory in a batch, to keep it diverse."""

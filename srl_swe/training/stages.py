@@ -20,7 +20,7 @@ from ..learning.models import LoadedModel, load_model
 from ..learning.rollout.decoded import DecoderSampler
 from ..learning.rollout.generated import GenerateSampler
 from ..learning.rollout.sampler import ReplySampler
-from ..learning.settings import SftSettings, SrlSettings
+from ..learning.settings import SftSettings, StageSettings
 from ..learning.trainers.sft import SftTrainer
 from ..learning.trainers.srl import SrlTrainer
 from ..learning.trainers.tree_training import TrainingData, TreeTraining
@@ -151,10 +151,8 @@ def _sampler(chat: ChatTokenizer, settings: RunSettings) -> ReplySampler:
     return GenerateSampler(chat=chat, settings=settings.rollout)
 
 
-def _arguments(
-    stage: SftSettings | SrlSettings, folder: Path, order: StepOrder, settings: RunSettings
-) -> dict[str, Any]:
-    """Arguments of transformers' TrainingArguments that both methods share."""
+def _arguments(stage: StageSettings, folder: Path, order: StepOrder, settings: RunSettings) -> dict[str, Any]:
+    """Arguments of transformers' TrainingArguments that all methods share."""
     steps = stage.max_steps or max(1, math.ceil(stage.epochs * order.size / stage.batch))
     every = min(stage.evaluate_every, steps)
     return {
