@@ -15,7 +15,7 @@ from ..policies.protocol import Sampling
 from ..rollout import EpisodeLimits
 
 if TYPE_CHECKING:
-    from ..evaluation.command import Options
+    from ..evaluation.options import Options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy",
         required=True,
-        help="checkpoint:DIR, vllm:DIR, openai:URL, predictions:FILE, gold, empty, scripted[:FILE]",
+        help="checkpoint:DIR or vllm:DIR (the folder of a model, or of a training run), openai:URL, predictions:FILE, "
+        "gold, empty, scripted[:FILE]",
     )
     parser.add_argument("--protocol", choices=("agent", "oracle", "agentless-mini"), default="agent")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder; the same command goes on in it")
@@ -91,7 +92,7 @@ def _add_trust(group: argparse._ArgumentGroup) -> None:
 def _options(args: argparse.Namespace) -> Options:
     import shlex
 
-    from ..evaluation.command import Options
+    from ..evaluation.options import Options
     from ..evaluation.sources import ModelOptions
 
     if args.samples < 1 or (args.samples > 1 and args.temperature == 0 and not _given(args.policy)):

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,79 +14,36 @@ from srl_swe_envs.errors import SrlSweError, WorkspaceError
 from srl_swe_envs.workspaces.protocol import WorkspaceLimits
 from srl_swe_envs.workspaces.reaper import reap
 
-from ..policies.protocol import Sampling
 from ..prompts import load_prompts
-from ..rollout import EpisodeLimits
 from .checked_machines import has_been_checked, remember_check
 from .contamination import contamination
-from .grading import DemoGrader, Grader, HardenedWhen, OutcomeName, RowGrader
+from .grading import DemoGrader, Grader, OutcomeName, RowGrader
 from .grading_container import GradingLimits, StopSignal
 from .items import Item, load_items
 from .official import differences, run_official
+from .options import Options
 from .patch_sources import PatchSource
 from .protocols import Protocol
 from .protocols.agent import AgentProtocol
 from .protocols.agentless_mini import AgentlessMiniProtocol
 from .protocols.oracle import OracleProtocol
-from .pulls import CacheLevel, Images
+from .pulls import Images
 from .regrade import regrade
 from .report import ReportInput, Sample, make_report
 from .run import Outage, Plan, evaluate, stored_grade, stored_rollout
 from .schedule import worker_count
 from .selfcheck import selfcheck
-from .sources import ModelOptions, asks_a_model, open_source
+from .sources import asks_a_model, open_source
 from .specs import read_specs
 from .store import RunFolder, StoreError, write_atomically
 from .terminal import report_text
+from .trained import with_trained_run
 from .workspaces import Workspaces, choose_backend
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the command line says."""
-
-    tasks: str
-    policy: str
-    protocol: str
-    out: Path
-    ids: tuple[str, ...] = ()
-    limit: int = 0
-    samples: int = 1
-    sampling: Sampling = field(default_factory=Sampling)
-    seed: int = 0
-    model: ModelOptions = field(default_factory=ModelOptions)
-    prompts: Path | None = None
-    thinking: bool = False
-    episode: EpisodeLimits = field(default_factory=EpisodeLimits)
-    command_timeout_s: float = 60.0
-    test_timeout_s: float = 1800.0
-    memory_bytes: int = 4 << 30
-    hardened: HardenedWhen = "resolved"
-    workspace: str = "auto"
-    workers: int = 0
-    cache: CacheLevel = "space"
-    specs: tuple[Path, ...] = ()
-    selfcheck: bool | None = None
-    """None: only where this machine has not been checked yet."""
-    selfcheck_tasks: int = 1
-    official: bool = False
-    regrade: bool = False
-    trained_in: Path | None = None
-    prices: tuple[float, float] | None = None
-
-    def record(self) -> dict[str, Any]:
-        """What decides the numbers; a folder is for one such record."""
-        names = ("tasks", "policy", "protocol", "samples", "seed", "test_timeout_s", "memory_bytes", "thinking")
-        settings = {name: getattr(self, name) for name in names}
-        settings |= {"ids": list(self.ids), "limit": self.limit, "hardened": self.hardened}
-        settings |= {"temperature": self.sampling.temperature, "top_p": self.sampling.top_p}
-        settings |= {"max_tokens": self.sampling.max_tokens, "dialect": self.model.dialect, "model": self.model.model}
-        settings |= {"max_turns": self.episode.max_turns, "command_timeout_s": self.command_timeout_s}
-        return settings | {"prompts": str(self.prompts) if self.prompts else ""}
 
 
 def run_command(options: Options) -> int:
     """Evaluate and report; 0 when every task was graded and the checks held, 1 otherwise."""
+    options = with_trained_run(options)
     items = load_items(options.tasks, read_specs(options.specs), ids=options.ids, limit=options.limit)
     with RunFolder.open(options.out, options.record()) as folder:
         given = ReportInput(settings=options.record(), prices=options.prices)

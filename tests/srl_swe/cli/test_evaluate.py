@@ -110,7 +110,7 @@ def test_a_model_server_that_is_gone_leaves_the_task_not_graded_and_exits_1(
         (["--policy", "predictions:none.jsonl"], "none.jsonl: can't be read"),
         (["--policy", "checkpoint:x", "--samples", "4"], "more than 1 need a --temperature above 0"),
         (["--policy", "gold", "--prices", "cheap"], "write READ,WRITTEN"),
-        (["--policy", "gold", "--trained-in", "/no/run"], "not the configuration of a training run"),
+        (["--policy", "gold", "--trained-in", "/no/run"], "does not say what a training run learned from"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(

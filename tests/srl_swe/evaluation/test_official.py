@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from srl_swe.evaluation.command import Options, run_command
+from srl_swe.evaluation.command import run_command
 from srl_swe.evaluation.official import OfficialRun, differences
+from srl_swe.evaluation.options import Options
 
 from .rowset import GOLD, NOT_APPLICABLE, WRONG, row, write_row_file
 

@@ -1,0 +1,46 @@
+"""A training run's folder named as a policy: its best model, the dialect it learned, and the data to check."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+from srl_swe_envs.errors import ConfigError
+
+from .options import Options
+
+
+def with_trained_run(options: Options) -> Options:
+    """Options whose `checkpoint:RUN` or `vllm:RUN` names the run's best model; others as they are.
+
+    The dialect is the run's, and its training data are checked against the evaluated tasks. Raises ConfigError when
+    the run has not ended, or learned from prompts of its own that `--prompts` does not name.
+    """
+    kind, _, place = options.policy.partition(":")
+    run = Path(place)
+    if kind not in ("checkpoint", "vllm") or not (run / "config.toml").is_file():
+        return options
+    prompt = tomllib.loads((run / "config.toml").read_text(encoding="utf-8")).get("prompt", {})
+    if prompt.get("folder") and options.prompts is None:
+        raise ConfigError(f"{run}: it learned from the prompts in {prompt['folder']}; name them with --prompts")
+    return replace(
+        options,
+        policy=f"{kind}:{_best_model(run)}",
+        model=replace(options.model, dialect=prompt.get("dialect", options.model.dialect)),
+        trained_in=options.trained_in or run,
+    )
+
+
+def _best_model(run: Path) -> Path:
+    summary = run / "summary.json"
+    if not summary.is_file():
+        raise ConfigError(
+            f"{run}: the training run has not ended; run `srl-swe train` again, or name a checkpoint folder"
+        )
+    named = Path(json.loads(summary.read_text(encoding="utf-8"))["model"])
+    inside = run.joinpath(*named.parts[-2:])  # the run's folder may have been moved
+    if not named.is_dir() and not inside.is_dir():
+        raise ConfigError(f"{summary}: its model {named} is not there")
+    return inside if inside.is_dir() else named
