@@ -40,11 +40,14 @@ class DataCounts:
     """Files and lines that could not be read, with the reason."""
     formats: Counter[str] = field(default_factory=Counter)
     """Used trajectories by log format."""
+    tasks: set[str] = field(default_factory=set)
+    repositories: set[str] = field(default_factory=set)
+    """Of the used trajectories: what a later evaluation must not ask."""
 
     def record(self) -> dict[str, object]:
         """The counts as JSON."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        return {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
+        return {name: _plain(value) for name, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,10 +178,18 @@ def _data_set(
         scorer.add(trajectory)
         counts.used += 1
         counts.formats[trajectory.source] += 1
+        counts.tasks |= {trajectory.task.id} - {""}
+        counts.repositories |= {trajectory.task.repo} - {""}
     if not conversations:
         reasons = ", ".join(f"{count} {reason}" for reason, count in counts.left_out.items()) or "the logs hold none"
         raise ConfigError(f"{name}: no trajectory to learn from: {counts.read} read, {reasons}")
     return DataSet(conversations=tuple(conversations), counts=counts)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, set):
+        return sorted(value)
+    return dict(value) if isinstance(value, Counter) else value
 
 
 def _nested(conversation: Conversation, prompt: PromptSettings) -> Iterable[Conversation]:
