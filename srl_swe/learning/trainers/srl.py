@@ -1,54 +1,32 @@
-"""Supervised reinforcement learning: groups of replies to the expert's steps, scored by similarity (GRPO).
-
-trl's GRPOTrainer keeps model preparation, optimizer, schedule, checkpoints and reporting; a training step is ours:
-sample groups for the batch's steps, keep those whose rewards differ, refill, and put what is left through one tree per
-trajectory. There is no KL term, as in the paper (table 8).
-"""
+"""Supervised reinforcement learning: groups of replies to the expert's steps, scored by similarity (GRPO)."""
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
 
-from accelerate.utils import gather_object
-from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
-
-from srl_swe_envs.errors import SrlSweError
+from trl import GRPOConfig
 
 from ...conversations import ReplyScorer
 from ..batches import StepId, by_trunk
-from ..groups import DynamicSampling, Group, Verdict, verdict
+from ..groups import Group
 from ..rollout.sampler import prompt_tree, score_group
 from ..settings import SrlSettings
-from ..tree.loss import LossConfig
 from ..tree.planner import TreeCost, balance
 from ..tree.types import Branch, Tree
-from .group_metrics import group_metrics
-from .tree_training import TrainingData, TreeTraining
+from .group_training import GroupTrainer
+from .tree_training import TrainingData
 
 
-class NothingToLearnError(SrlSweError):
-    """Raised when no group passes the filter for many updates in a row."""
+class SrlTrainer(GroupTrainer):
+    """GRPO with dynamic sampling over step instances, one tree per trajectory."""
 
-
-@dataclass(slots=True, kw_only=True)
-class Batch:
-    """What a training step has collected."""
-
-    sampling: DynamicSampling
-    used: set[StepId] = field(default_factory=set)
-    groups: dict[StepId, Group] = field(default_factory=dict)
-    """This rank's groups that joined the batch."""
-    seen: list[Group] = field(default_factory=list)
-    """All of this rank's groups, for metrics."""
-
-
-class SrlTrainer(TreeTraining, GRPOTrainer):  # type: ignore[misc]  # trl is untyped for us
-    """GRPO with dynamic sampling over step instances, on trajectory trees."""
+    settings: SrlSettings
+    advice = (
+        "If all are malformed, start from a model that knows the reply format (stages = ['sft', 'srl']); "
+        "if all are equal or perfect, raise rollout.temperature or lower srl.epsilon"
+    )
 
     def __init__(
         self,
@@ -60,62 +38,20 @@ class SrlTrainer(TreeTraining, GRPOTrainer):  # type: ignore[misc]  # trl is unt
         settings: SrlSettings,
         keep_samples: Callable[[str, int, Sequence[Group]], None],
     ) -> None:
-        placeholder = Dataset.from_dict({"prompt": [""]})  # batches come from `data.order`, see `trees_of_step`
-        GRPOTrainer.__init__(
-            self,
-            model=model,
-            reward_funcs=_scored_in_trees_of_step,
-            args=args,
-            train_dataset=placeholder,
-            eval_dataset=placeholder,
-            processing_class=data.chat.tokenizer,
-        )
-        self.data = data
+        super().__init__(model=model, args=args, data=data, settings=settings, keep_samples=keep_samples)
         self.scorer = scorer
-        self.settings = settings
-        self.keep_samples = keep_samples
-        self.fruitless = 0
-        self.temperature = args.temperature
-        self.loss_config = LossConfig(
-            clip_low=settings.clip,
-            clip_high=settings.clip_higher,
-            aggregation="response" if settings.aggregation == "per_response" else "token",
-            expert_weight=settings.expert_weight,
-        )
+        self.loss_config = replace(self.loss_config, expert_weight=settings.expert_weight)
 
-    def trees_of_step(self, step: int) -> list[Tree]:
-        """Sample, filter and refill until the batch is full or the rounds are spent; this rank's trees."""
-        batch = Batch(sampling=DynamicSampling(wanted=self.settings.batch, enabled=self.settings.dynamic_sampling))
-        wanted = self.data.order.batch(step, self.settings.batch)
-        for round_ in range(self.settings.refill_rounds + 1):
-            self._sample_round(batch, wanted, step, round_)
-            if not batch.sampling.missing or not self.settings.dynamic_sampling:
-                break
-            wanted = self.data.order.refill(step, round_, batch.sampling.missing, batch.used)
-            if not wanted:
-                break
-        self._account(batch, step)
-        return [self._tree(trunk, members) for trunk, members in _members(batch.groups).items()]
-
-    def _sample_round(self, batch: Batch, wanted: Sequence[StepId], step: int, round_: int) -> None:
-        fresh = [one for one in dict.fromkeys(wanted) if one not in batch.used]
-        batch.used.update(fresh)
+    def sampled(self, steps: Sequence[StepId], *, seed: int) -> dict[StepId, Group]:
+        """This rank's share of the steps, by whole trunks, each with a scored group of replies."""
         began = time.perf_counter()
-        sampled = self._sample(fresh, seed=_seed(self.args.seed, step, round_))
-        self.record("time/rollout_s", time.perf_counter() - began)
-        began = time.perf_counter()
-        scored = {one: score_group(group, self.scorer) for one, group in sampled.items()}
-        self.record("time/score_s", time.perf_counter() - began)
-        said: list[tuple[StepId, Verdict]] = gather_object(
-            [(one, verdict(group, self.settings.epsilon)) for one, group in scored.items()]
-        )
-        place = {one: number for number, one in enumerate(fresh)}
-        joined = batch.sampling.add(sorted(said, key=lambda item: place[item[0]]))
-        batch.groups.update({one: group for one, group in scored.items() if one in joined})
-        batch.seen.extend(scored.values())
+        replied = self._replied(steps, seed)
+        began = self.timed("time/rollout_s", began)
+        scored = {one: score_group(group, self.scorer) for one, group in replied.items()}
+        self.timed("time/score_s", began)
+        return scored
 
-    def _sample(self, steps: Sequence[StepId], *, seed: int) -> dict[StepId, Group]:
-        """This rank's share of the steps, by whole trunks, each with a group of replies."""
+    def _replied(self, steps: Sequence[StepId], seed: int) -> dict[StepId, Group]:
         chosen = by_trunk(steps)
         trunks = list(chosen)
         costs = [self._cost(trunk, chosen[trunk]) for trunk in trunks]
@@ -135,7 +71,8 @@ class SrlTrainer(TreeTraining, GRPOTrainer):  # type: ignore[misc]  # trl is unt
         pairs = sum(prompt * reply for prompt, reply in zip(ends, replies, strict=True))
         return TreeCost(tokens=max(ends) + sum(replies), pairs=pairs + max(ends) ** 2 // 2)
 
-    def _tree(self, trunk: int, members: Sequence[tuple[int, Group]]) -> Tree:
+    def tree(self, trunk: int, members: Sequence[tuple[int, Group]]) -> Tree:
+        """A trunk with the replies to the kept steps as branches."""
         whole = self.data.trunks[trunk]
         targets = tuple(target for target, _ in members)
         branches = tuple(
@@ -152,42 +89,3 @@ class SrlTrainer(TreeTraining, GRPOTrainer):  # type: ignore[misc]  # trl is unt
             spans = tuple(whole.targets[target].expert_span for target in targets)
             token_ids = whole.token_ids[: max(len(token_ids), *(end for _, end in spans))]
         return Tree(trunk=token_ids, steps=prompts.steps, branches=branches, expert_spans=spans)
-
-    def _account(self, batch: Batch, step: int) -> None:
-        """Log what sampling did, keep samples, and end a run that learns nothing."""
-        sampling = batch.sampling
-        for name, value in group_metrics(gather_object(batch.seen)).items():
-            self.record(name, value)
-        self.record("sampling/groups", sampling.sampled)
-        self.record("sampling/kept", sampling.kept)
-        self.record("sampling/rounds", sampling.rounds)
-        for reason in ("all_malformed", "all_perfect", "all_equal", "without_reward"):
-            self.record(f"sampling/{reason}", sampling.verdicts[reason])
-        if self.accelerator.is_main_process:
-            self.keep_samples("train", step, batch.seen)
-        self.fruitless = 0 if sampling.kept else self.fruitless + 1
-        if self.fruitless >= self.settings.patience:
-            said = ", ".join(f"{count} {reason}" for reason, count in sampling.verdicts.items())
-            raise NothingToLearnError(
-                f"no group passed the filter in {self.fruitless} updates (last one: {said}). "
-                "If all are malformed, start from a model that knows the reply format (stages = ['sft', 'srl']); "
-                "if all are equal or perfect, raise rollout.temperature or lower srl.epsilon"
-            )
-
-
-def _scored_in_trees_of_step(prompts: Any, **columns: Any) -> list[float]:
-    """trl wants a reward function; replies are scored where the batch is made, so this one is never asked."""
-    raise AssertionError("SrlTrainer scores replies in trees_of_step")
-
-
-def _members(groups: dict[StepId, Group]) -> dict[int, list[tuple[int, Group]]]:
-    """Kept groups by trunk, in the order of their targets."""
-    found: dict[int, list[tuple[int, Group]]] = {}
-    for one in sorted(groups):
-        found.setdefault(one.trunk, []).append((one.target, groups[one]))
-    return found
-
-
-def _seed(*parts: int) -> int:
-    """A seed that depends on all parts, the same in every process."""
-    return random.Random("/".join(map(str, parts))).getrandbits(31)
