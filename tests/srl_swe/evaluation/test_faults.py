@@ -74,7 +74,15 @@ def start(folder: Path, rows: Path, predictions: Path, **environment: str) -> su
         "--out", str(own(folder)), "--workers", "1", "--no-selfcheck", "--memory", "0.5",
     ]  # fmt: skip
     env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'envs'}", **environment}
-    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=_hear_interrupts,
+    )  # fmt: skip
+
+
+def _hear_interrupts() -> None:
+    """A shell starts its background jobs, which these tests may be one of, deaf to interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def graded(folder: Path) -> list[str]:
