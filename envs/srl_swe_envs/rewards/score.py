@@ -31,9 +31,9 @@ class StepReward:
     """What one reply earned, and where the number comes from."""
 
     value: float
-    """Similarity when scored, -1 when malformed, NaN otherwise: not a reward."""
+    """Similarity or outcome when scored, -1 when malformed, NaN otherwise: not a reward."""
     similarity: float | None
-    """None unless scored."""
+    """None unless scored against an expert."""
     status: Status
     reason: str = ""
     """Why there is no similarity: a code of `dialects.REASONS` when malformed, free text otherwise."""
@@ -42,6 +42,11 @@ class StepReward:
     def scored(cls, similarity: float) -> StepReward:
         """The reward of a well-formed reply."""
         return cls(value=similarity, similarity=similarity, status="scored")
+
+    @classmethod
+    def outcome(cls, *, succeeded: bool) -> StepReward:
+        """The reward of a whole episode by its task's own verdict; nothing is compared with an expert."""
+        return cls(value=float(succeeded), similarity=None, status="scored")
 
     @classmethod
     def malformed(cls, reason: str) -> StepReward:
