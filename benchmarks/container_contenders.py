@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ BASE_IMAGE = os.environ.get("SRL_SWE_BASE_IMAGE", "srl-swe/base:bookworm")
 SWEREX_FOLDER = "/opt/swerex"
 _SWEREX_SERVER = f'#!/bin/sh\nPYTHONPATH={SWEREX_FOLDER} exec python3 -m swerex.server "$@"\n'
 _TIMEOUT_S = 60.0
+READY = 3
 
 
 def docker(source: Source, stack: ExitStack) -> Contender:
@@ -41,13 +43,17 @@ def docker(source: Source, stack: ExitStack) -> Contender:
 def docker_pool(source: Source, stack: ExitStack) -> Contender:
     """Our containers from a warm pool."""
     spec = ContainerSpec(image=source.image, limits=source.limits)
-    pool = stack.enter_context(WarmPool(ready_per_spec=3, workers=2))
+    pool = stack.enter_context(WarmPool(ready_per_spec=READY, workers=2))
     pool.expect(spec)
 
     def start() -> OurStarted:
         return OurStarted(workspace=DockerWorkspace(spec, source=pool))
 
-    return Contender(name="docker_pool", start=start, states=True)
+    def settle() -> None:
+        while pool.ready(spec) < READY:
+            time.sleep(0.01)
+
+    return Contender(name="docker_pool", start=start, states=True, settle=settle)
 
 
 class ExecRun:

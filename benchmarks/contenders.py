@@ -36,6 +36,8 @@ class Contender:
     """Start a workspace whose directory is the source's repository."""
     states: bool = False
     """Whether the started workspace has `reset`, `snapshot` and `restore`."""
+    settle: Callable[[], None] = lambda: None
+    """Wait until what runs in the background has caught up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

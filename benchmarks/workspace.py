@@ -4,7 +4,8 @@
 
 All contenders are measured in one run, interleaved round robin, so that whatever else the machine does hits them
 alike. Times are wall-clock milliseconds from asking to having the answer: median and 95th percentile. `start` is from
-nothing to the answer of the first command. `parallel` is steps per second of 8 workspaces together.
+nothing to the answer of the first command. A warm pool is asked when it has its stock again: while it keeps up.
+`parallel` is steps per second of 8 workspaces together.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ def measure_lives(contenders: Iterable[Contender], samples: Samples, count: int)
     """From nothing to the first answer, and the end."""
     for _ in range(count):
         for contender in contenders:
+            contender.settle()
             started = samples.time(contender.name, "start", lambda contender=contender: _first_answer(contender))
             samples.time(contender.name, "close", started.close)
 
@@ -82,9 +84,11 @@ def measure_lives(contenders: Iterable[Contender], samples: Samples, count: int)
 def measure_states(contenders: Iterable[Contender], samples: Samples, count: int) -> None:
     """Reset, snapshot and restore of a dirty workspace that has a process running, each up to the next answer."""
     with ExitStack() as stack:
-        opened: dict[str, Any] = {one.name: _opened(one, stack) for one in contenders if one.states}
+        opened: dict[str, tuple[Contender, Any]] = {
+            one.name: (one, _opened(one, stack)) for one in contenders if one.states
+        }
         for _ in range(count):
-            for name, started in opened.items():
+            for name, (contender, started) in opened.items():
                 started.run(DIRTY, TIMEOUT_S)
                 kept = samples.time(name, "snapshot", lambda started=started: _and_answer(started, started.snapshot))
                 started.run(DIRTY, TIMEOUT_S)
@@ -94,6 +98,7 @@ def measure_states(contenders: Iterable[Contender], samples: Samples, count: int
                     lambda started=started, kept=kept: _and_answer(started, lambda: started.restore(kept)),
                 )
                 started.run(DIRTY, TIMEOUT_S)
+                contender.settle()
                 samples.time(name, "reset", lambda started=started: _and_answer(started, started.reset))
 
 
