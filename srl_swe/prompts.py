@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from srl_swe_envs.dialects import REASONS, dialect_named, render_reply
+from srl_swe_envs.dialects import REASONS, dialect_named, render_actions, render_reply
 from srl_swe_envs.dialects.reply import Reply
 from srl_swe_envs.errors import ConfigError
 from srl_swe_envs.tasks import Task
@@ -32,10 +33,12 @@ class PromptSet:
     tools: tuple[object, ...] = field(default=())
     observation_chars: int = 0
     """Longer observations keep their head and tail; 0 keeps everything."""
+    several: bool = False
+    """Whether a reply may hold several actions; `system.md` says so to the model."""
 
     def opening(self, task: Task) -> tuple[Message, ...]:
         """The messages before the first turn."""
-        system = self._render("system", task=task)
+        system = self._render("system", task=task, several=self.several)
         return (Message(role="system", content=system), Message(role="user", content=self._render("task", task=task)))
 
     def reply(self, turn: Turn, *, thought: bool = True) -> Message:
@@ -45,6 +48,18 @@ class PromptSet:
         else:
             text = dialect_named(self.dialect).render_action(turn.action)
         return Message(role="assistant", content=text)
+
+    def replies(self, turns: Sequence[Turn], *, thought: bool = True) -> Message:
+        """Several turns as one assistant message: their thoughts together, then all their actions."""
+        thoughts = "\n\n".join(turn.thought.strip() for turn in turns if turn.thought.strip())
+        actions = [turn.action for turn in turns]
+        text = render_actions(thoughts, actions, self.dialect, with_thought=thought)
+        return Message(role="assistant", content=text)
+
+    def observations(self, observations: Sequence[Observation]) -> Message:
+        """What comes back after several actions, one after the other."""
+        shown = [self.observation(observation).content for observation in observations]
+        return Message(role=self.observation_role, content="\n\n".join(shown))
 
     def observation(self, observation: Observation) -> Message:
         """What comes back after an action."""
@@ -63,7 +78,9 @@ class PromptSet:
             raise ConfigError(f"{self.templates[template].filename}: {error}") from error
 
 
-def load_prompts(dialect: str, *, folder: Path | None = None, observation_chars: int = 0) -> PromptSet:
+def load_prompts(
+    dialect: str, *, folder: Path | None = None, observation_chars: int = 0, several: bool = False
+) -> PromptSet:
     """The prompt set of a dialect, from `agent_prompts/` or a folder of the user's own; raises ConfigError."""
     dialect_named(dialect)
     place = folder or ROOT / "agent_prompts" / dialect
@@ -83,6 +100,7 @@ def load_prompts(dialect: str, *, folder: Path | None = None, observation_chars:
         observation_role=role,
         tools=tools,
         observation_chars=observation_chars,
+        several=several,
     )
 
 

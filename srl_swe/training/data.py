@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from srl_swe_envs.errors import ConfigError
-from srl_swe_envs.rewards.characters import Characters
 from srl_swe_envs.trajectories import Trajectory
 
 from ..conversations import Conversation
@@ -20,7 +19,8 @@ from ..domains.swe import SweScorer, SweSteps
 from ..learning.chat_tokens import ChatTokenizer, Trunk
 from ..logs import Problem, Reading, read_benchmark, scan_logs
 from ..prompts import PromptSet, load_prompts
-from .settings import DataSettings, PromptSettings, RewardSettings, RunSettings
+from .scorers import load_scorer
+from .settings import DataSettings, PromptSettings, RunSettings
 
 
 @dataclass(slots=True)
@@ -75,8 +75,13 @@ def load_data(settings: RunSettings, base: Path) -> RunData:
         last_rounds=settings.prompt.last_rounds,
         thoughts=settings.prompt.thoughts,
         include_last=settings.prompt.include_last,
+        merge=settings.prompt.merge_steps,
     )
-    scorer = SweScorer(dialect=settings.prompt.dialect, scorer=_scorer(settings.reward))
+    scorer = SweScorer(
+        dialect=settings.prompt.dialect,
+        scorer=load_scorer(settings.reward, base),
+        merge=settings.prompt.merge_steps,
+    )
     train, counts = _kept(settings.data.train, settings.data, base)
     if settings.data.heldout:
         heldout, heldout_counts = _kept(settings.data.heldout, settings.data, base)
@@ -110,11 +115,12 @@ def tokenize(data: DataSet, chat: ChatTokenizer, max_tokens: int) -> tuple[Trunk
 
 def _prompts(settings: PromptSettings, base: Path) -> PromptSet:
     folder = base / settings.folder if settings.folder else None
-    return load_prompts(settings.dialect, folder=folder, observation_chars=settings.observation_chars)
-
-
-def _scorer(settings: RewardSettings) -> Characters:
-    return Characters(autojunk=settings.autojunk, wrapper=settings.wrapper)
+    return load_prompts(
+        settings.dialect,
+        folder=folder,
+        observation_chars=settings.observation_chars,
+        several=settings.merge_steps != 1,
+    )
 
 
 def _kept(places: Iterable[str], settings: DataSettings, base: Path) -> tuple[list[Trajectory], DataCounts]:
@@ -173,6 +179,9 @@ def _data_set(
             cut = list(steps.conversations(trajectory))
         except ConfigError:
             counts.left_out[f"not_sayable_in_{prompt.dialect}"] += 1
+            continue
+        if not cut:
+            counts.left_out["no_steps"] += 1
             continue
         conversations += [one for whole in cut for one in _nested(whole, prompt)]
         scorer.add(trajectory)

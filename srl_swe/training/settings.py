@@ -57,8 +57,13 @@ class PromptSettings:
     """Also learn the last turn (N instead of the paper's N-1 instances)."""
     nesting: Literal["trunk", "per_step"] = "trunk"
     """`per_step` gives each step a trunk of its own, for chat templates that rewrite earlier turns."""
+    merge_steps: int = 1
+    """How many consecutive turns make one step, whose reply holds all their actions. 0 makes the whole trajectory one
+    step: the paper's one-step ablation (table 3)."""
 
     def __post_init__(self) -> None:
+        if self.merge_steps < 0:
+            raise ConfigError("merge_steps: 1 or more turns make a step; 0 makes the whole trajectory one")
         if self.last_rounds is not None and self.last_rounds < 0:
             raise ConfigError("history: write 'full' or 'last:n' with n >= 0")
 
@@ -75,11 +80,19 @@ class PromptSettings:
 class RewardSettings:
     """How a reply is scored against the expert's action."""
 
-    scorer: Literal["characters"] = "characters"
+    scorer: Literal["characters", "tokens", "structured", "edit_effect", "embedding"] = "characters"
     autojunk: bool = False
     """difflib's default heuristic; with it near-copies of long edits can fall to 0.26."""
     wrapper: bool = False
     """Compare actions with their tags; unrelated commands then score about 0.75."""
+    embedding_model: str = ""
+    """For `embedding`: a Hugging Face encoder or causal LM: a directory (relative to the configuration) or hub id."""
+
+    def __post_init__(self) -> None:
+        if (self.autojunk or self.wrapper) and self.scorer != "characters":
+            raise ConfigError("autojunk and wrapper are variants of scorer = 'characters'")
+        if (self.scorer == "embedding") != bool(self.embedding_model):
+            raise ConfigError("scorer = 'embedding' needs embedding_model, a directory or hub id; no other scorer does")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +135,11 @@ class RunSettings:
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
             raise ConfigError(f"stages: any of {', '.join(STAGES)} in order, not {unknown or 'nothing'}")
+        if self.prompt.merge_steps != 1 and self.reward.scorer in ("structured", "edit_effect"):
+            raise ConfigError(
+                f"reward.scorer = {self.reward.scorer!r} compares single actions: with prompt.merge_steps take "
+                "'characters', 'tokens' or 'embedding'"
+            )
         if not self.prompt.thoughts and ("sft" in self.stages or self.srl.expert_weight):
             raise ConfigError(
                 "prompt.thoughts = false leaves thoughts out of the expert's replies too, and learning from them would "

@@ -13,9 +13,10 @@ action the dialect can say.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from ..errors import ConfigError
+from ..actions import Action
+from ..errors import ConfigError, MalformedReply
 from . import fence, tool_calls, xml
 from .reply import REASONS, Dialect, Reply, join_thought, split_thought
 
@@ -46,4 +47,46 @@ def render_reply(reply: Reply, dialect: str) -> str:
     return join_thought(reply.thought, dialect_named(dialect).render_action(reply.action))
 
 
-__all__ = ["DIALECTS", "REASONS", "Dialect", "Reply", "dialect_named", "parse_reply", "render_reply"]
+def split_reply(text: str, dialect: str, *, thought_required: bool = True) -> tuple[str, ...]:
+    """A reply of one or more actions as replies of one action each; the first has the thought, the others none.
+
+    Raises MalformedReply when there is no thought or nothing that looks like an action.
+    """
+    thought, rest = split_thought(text, required=thought_required)
+    parts = dialect_named(dialect).split_actions(rest)
+    if not parts:
+        parse_reply(text, dialect, thought_required=thought_required)  # says why there is none
+        raise MalformedReply("no_action", "at least one action is expected")
+    return tuple(join_thought(thought if place == 0 else "", part) for place, part in enumerate(parts))
+
+
+def parse_actions(
+    text: str, dialect: str, *, thought_required: bool = True, foreign_tools: Collection[str] = ()
+) -> tuple[Action, ...]:
+    """The actions of a reply that may hold several; raises MalformedReply as `parse_reply` does."""
+    parts = split_reply(text, dialect, thought_required=thought_required)
+    return tuple(parse_reply(part, dialect, foreign_tools=foreign_tools).action for part in parts)
+
+
+def render_actions(thought: str, actions: Sequence[Action], dialect: str, *, with_thought: bool = True) -> str:
+    """A reply of several actions (inverse of `parse_actions`); raises ConfigError when the dialect can't say them."""
+    known = dialect_named(dialect)
+    written = [known.render_action(action) for action in actions]
+    text = "\n\n".join(written)
+    if known.split_actions(text) != tuple(written):
+        raise ConfigError(f"the {dialect} dialect can't say these actions in one reply: they hold its own syntax")
+    return join_thought(thought, text) if with_thought else text
+
+
+__all__ = [
+    "DIALECTS",
+    "REASONS",
+    "Dialect",
+    "Reply",
+    "dialect_named",
+    "parse_actions",
+    "parse_reply",
+    "render_actions",
+    "render_reply",
+    "split_reply",
+]

@@ -34,6 +34,10 @@ class Fence:
             raise MalformedReply("two_actions", f"one bash block is expected, not {len(blocks)}")
         return command_to_action(blocks[0])
 
+    def split_actions(self, text: str) -> tuple[str, ...]:
+        """Each bash block."""
+        return tuple(block.group() for block in _BLOCK.finditer(text))
+
     def render_action(self, action: Action) -> str:
         """The bash block of a command or submission; ConfigError for any other action."""
         match action:

@@ -48,6 +48,10 @@ class Dialect(Protocol):
         """The action's text; raises ConfigError when the dialect can't say it."""
         ...
 
+    def split_actions(self, text: str) -> tuple[str, ...]:
+        """The texts of a reply's actions, one each; what `parse_action` refuses may be among them, or be left out."""
+        ...
+
 
 def split_thought(text: str, *, required: bool = True) -> tuple[str, str]:
     """The thought (without its tags and outer white space) and the text after it.

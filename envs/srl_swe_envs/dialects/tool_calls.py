@@ -25,6 +25,10 @@ class ToolCalls:
         """The one tool call of a text."""
         return self.toolset.to_action(_parse_call(text), foreign_tools=foreign_tools)
 
+    def split_actions(self, text: str) -> tuple[str, ...]:
+        """Each tool call block."""
+        return tuple(call.group() for call in _CALL.finditer(text))
+
     def render_action(self, action: Action) -> str:
         """A block that `parse_action` reads back; `</` is escaped so that no value can close the block."""
         call = self.toolset.to_call(action)

@@ -33,6 +33,15 @@ class Xml:
         """The one function call of a text."""
         return self.toolset.to_action(parse_call(text), foreign_tools=foreign_tools)
 
+    def split_actions(self, text: str) -> tuple[str, ...]:
+        """Each function block; one that is not closed reaches to the end."""
+        found: list[str] = []
+        position = 0
+        while header := _HEADER.search(text, position):
+            position = _end_of_call(text, header.end())
+            found.append(text[header.start() : position])
+        return tuple(found)
+
     def render_action(self, action: Action) -> str:
         """A function block that `parse_action` reads back."""
         call = self.toolset.to_call(action)
@@ -63,6 +72,14 @@ def parse_call(text: str, *, wrapped: Callable[[str], bool] = _WRAPPED.__contain
     if _HEADER.search(text, end.end()):
         raise MalformedReply("two_actions", "one function call is expected")
     return ToolCall(name=header[1].strip(), arguments=arguments)
+
+
+def _end_of_call(text: str, position: int) -> int:
+    """Where the block ends whose parameters begin at `position`; the text's end when it is not closed."""
+    while match := _PARAMETER.match(text, position):
+        position = match.end()
+    end = _END.match(text, position)
+    return end.end() if end else len(text)
 
 
 def _unwrap(value: str) -> str:

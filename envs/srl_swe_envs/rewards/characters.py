@@ -34,6 +34,13 @@ class Characters:
 
     def similarities(self, actions: Sequence[Action], targets: Sequence[Target], dialect: str) -> NDArray[np.float64]:
         """See `Scorer.similarities`."""
-        text = dialect_named(dialect).render_action if self.wrapper else canonical_text
-        experts = [text(expert_of(target)) for target in targets]
-        return similarity_batch([text(action) for action in actions], experts, autojunk=self.autojunk)
+        experts = [self.text(expert_of(target), dialect) for target in targets]
+        return self.compare([self.text(action, dialect) for action in actions], experts)
+
+    def text(self, action: Action, dialect: str) -> str:
+        """See `TextScorer.text`."""
+        return dialect_named(dialect).render_action(action) if self.wrapper else canonical_text(action)
+
+    def compare(self, texts: Sequence[str], experts: Sequence[str]) -> NDArray[np.float64]:
+        """See `TextScorer.compare`."""
+        return similarity_batch(texts, experts, autojunk=self.autojunk)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ..actions import Action
-from ..dialects import dialect_named, parse_reply
+from ..dialects import dialect_named, parse_actions, parse_reply
 from ..errors import ConfigError, MalformedReply
+from ..steps import StepInstance
 from .characters import Characters
-from .scorer import Scorer, Target, foreign_tools_of
+from .scorer import Scorer, Target, TextScorer, experts_of, foreign_tools_of
 
 Status: TypeAlias = Literal["scored", "malformed", "infra", "masked"]
 
@@ -80,8 +81,11 @@ def score_replies(
 ) -> tuple[StepReward, ...]:
     """Rewards of replies, in order, against one target (a group) or one target each.
 
-    `truncated` marks replies that hit the token limit: they are malformed whatever they hold. Raises ConfigError for
-    an unknown dialect or lengths that do not agree; never for anything that a reply says.
+    `truncated` marks replies that hit the token limit: they are malformed whatever they hold. Where a target is a step
+    of several actions, replies may hold one or more, and the texts of all of them together are compared.
+
+    Raises ConfigError for an unknown dialect, lengths that do not agree, or a scorer that can't compare several
+    actions; never for anything that a reply says.
     """
     dialect_named(dialect)  # a misspelt name must not hide behind malformed replies
     each = _one_each(targets, len(replies))
@@ -89,13 +93,13 @@ def score_replies(
         raise ConfigError(f"{len(replies)} replies but {len(truncated)} marks of truncation")
     cut = truncated or (False,) * len(replies)
     parsed = [
-        "truncated" if is_cut else _action_or_reason(reply, target, dialect, thought_required)
+        "truncated" if is_cut else _actions_or_reason(reply, target, dialect, thought_required)
         for reply, target, is_cut in zip(replies, each, cut, strict=True)
     ]
     places = [place for place, item in enumerate(parsed) if not isinstance(item, str)]
     actions = [item for item in parsed if not isinstance(item, str)]
-    found = scorer.similarities(actions, [each[place] for place in places], dialect) if actions else ()
-    similarities = {place: float(value) for place, value in zip(places, found, strict=True)}
+    found = _similarities(actions, [each[place] for place in places], dialect, scorer)
+    similarities = dict(zip(places, found, strict=True))
     return tuple(
         StepReward.malformed(item) if isinstance(item, str) else StepReward.scored(similarities[place])
         for place, item in enumerate(parsed)
@@ -110,10 +114,31 @@ def _one_each(targets: Target | Sequence[Target], count: int) -> tuple[Target, .
     return tuple(targets)
 
 
-def _action_or_reason(reply: str, target: Target, dialect: str, thought_required: bool) -> Action | str:
-    """The reply's action, or the code that says why there is none."""
+def _several(target: Target) -> bool:
+    return isinstance(target, StepInstance) and target.then is not None
+
+
+def _actions_or_reason(reply: str, target: Target, dialect: str, thought_required: bool) -> tuple[Action, ...] | str:
+    """The reply's actions, one unless the target is a step of several, or the code that says why there is none."""
+    foreign = foreign_tools_of(target)
     try:
-        parsed = parse_reply(reply, dialect, thought_required=thought_required, foreign_tools=foreign_tools_of(target))
+        if _several(target):
+            return parse_actions(reply, dialect, thought_required=thought_required, foreign_tools=foreign)
+        return (parse_reply(reply, dialect, thought_required=thought_required, foreign_tools=foreign).action,)
     except MalformedReply as error:
         return error.reason
-    return parsed.action
+
+
+def _similarities(
+    actions: Sequence[tuple[Action, ...]], targets: Sequence[Target], dialect: str, scorer: Scorer
+) -> list[float]:
+    """Similarities of well-formed replies; of steps of several actions, those of the texts of all of them."""
+    if not actions:
+        return []
+    if not any(_several(target) for target in targets):
+        return [float(value) for value in scorer.similarities([one for (one,) in actions], targets, dialect)]
+    if not isinstance(scorer, TextScorer):
+        raise ConfigError(f"the scorer {scorer.name} can't compare several actions; characters and tokens can")
+    texts = ["\n".join(scorer.text(action, dialect) for action in said) for said in actions]
+    experts = ["\n".join(scorer.text(action, dialect) for action in experts_of(target)) for target in targets]
+    return [float(value) for value in scorer.compare(texts, experts)]

@@ -7,7 +7,7 @@ is a `Target`: a step instance, or the expert's action alone where the history d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +34,31 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class TextScorer(Scorer, Protocol):
+    """A scorer that compares texts: the only kind that can compare several actions at once, or steps of mathematics."""
+
+    def text(self, action: Action, dialect: str) -> str:
+        """The text of an action that is compared."""
+        ...
+
+    def compare(self, texts: Sequence[str], experts: Sequence[str]) -> NDArray[np.float64]:
+        """Similarity in [0, 1] of each text to the expert's at its place, shape `(len(texts),)`."""
+        ...
+
+
 def expert_of(target: Target) -> Action:
     """The expert's action of a target."""
     return target.expert if isinstance(target, StepInstance) else target
 
 
+def experts_of(target: Target) -> tuple[Action, ...]:
+    """All actions of a target: more than one where turns are merged into a step."""
+    return (expert_of(target), *((isinstance(target, StepInstance) and target.then) or ()))
+
+
 def foreign_tools_of(target: Target) -> frozenset[str]:
     """Tools outside the common action set that the expert used up to and in this step."""
     turns = target.history if isinstance(target, StepInstance) else ()
-    actions = (*(turn.action for turn in turns), expert_of(target))
+    actions = (*(turn.action for turn in turns), *experts_of(target))
     return frozenset(action.tool for action in actions if isinstance(action, OtherCall))

@@ -24,5 +24,13 @@ class Tokens:
 
     def similarities(self, actions: Sequence[Action], targets: Sequence[Target], dialect: str) -> NDArray[np.float64]:
         """See `Scorer.similarities`."""
-        experts = [_WORD.findall(canonical_text(expert_of(target))) for target in targets]
-        return token_similarity_batch([_WORD.findall(canonical_text(action)) for action in actions], experts)
+        experts = [canonical_text(expert_of(target)) for target in targets]
+        return self.compare([canonical_text(action) for action in actions], experts)
+
+    def text(self, action: Action, dialect: str) -> str:
+        """See `TextScorer.text`."""
+        return canonical_text(action)
+
+    def compare(self, texts: Sequence[str], experts: Sequence[str]) -> NDArray[np.float64]:
+        """See `TextScorer.compare`."""
+        return token_similarity_batch([_WORD.findall(text) for text in texts], [_WORD.findall(e) for e in experts])

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srl_swe_envs.actions import Action, Create, Insert, OtherCall, Replace, Shell, Submit, Undo, View
-from srl_swe_envs.dialects import DIALECTS, REASONS, parse_reply, render_reply
+from srl_swe_envs.dialects import (
+    DIALECTS,
+    REASONS,
+    parse_actions,
+    parse_reply,
+    render_actions,
+    render_reply,
+    split_reply,
+)
 from srl_swe_envs.dialects.reply import Reply
 from srl_swe_envs.errors import ConfigError, MalformedReply
 
@@ -38,6 +46,34 @@ def test_a_rendered_reply_reads_back_as_itself_or_is_refused(dialect: str, thoug
     except ConfigError:
         return  # the dialect has no words for it, and says so
     assert parse_reply(text, dialect) == reply
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(thought=THOUGHTS, actions=st.lists(ACTIONS, min_size=1, max_size=4))
+def test_several_actions_in_a_reply_read_back_or_are_refused(dialect: str, thought: str, actions: list[Action]) -> None:
+    try:
+        text = render_actions(thought, actions, dialect)
+    except ConfigError:
+        return
+    assert parse_actions(text, dialect) == tuple(actions)
+    first, *others = (parse_reply(part, dialect) for part in split_reply(text, dialect))
+    assert first == Reply(thought=thought, action=actions[0])
+    assert all(other.thought == "" for other in others)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text", "reason"),
+    [
+        ("xml", "<function=bash>\n</function>", "no_thought"),
+        ("fence", "<think>hm</think> nothing", "no_action"),
+        ("tool_calls", '<think>hm</think><tool_call>{"name": "fly"}</tool_call>', "unknown_tool"),
+        ("xml", "<think>hm</think><function=submit>\n</function><function=bash>", "unclosed_action"),
+    ],
+)
+def test_replies_of_several_actions_are_malformed_for_the_same_reasons(dialect: str, text: str, reason: str) -> None:
+    with pytest.raises(MalformedReply) as caught:
+        parse_actions(text, dialect)
+    assert caught.value.reason == reason
 
 
 def reason_of(text: str, dialect: str) -> str:

@@ -1,5 +1,6 @@
 import difflib
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,8 @@ from srl_swe_envs import (
     score,
     score_replies,
 )
-from srl_swe_envs.rewards import Characters, StepReward
+from srl_swe_envs.dialects import render_actions
+from srl_swe_envs.rewards import Characters, StepReward, scorer_named
 
 TASK = Task(id="t", problem="p")
 
@@ -79,6 +81,32 @@ def test_the_wrapper_lifts_unrelated_commands_and_autojunk_lowers_near_copies():
     text = "def f(x):\n    return x + 1\n\n" * 20
     near = reply(Create(path="/a.py", text=text.replace("1", "2"))), Create(path="/a.py", text=text)
     assert score(*near, "xml", scorer=Characters(autojunk=True)).value < score(*near, "xml").value
+
+
+@pytest.mark.parametrize("dialect", ["xml", "fence", "tool_calls"])
+def test_a_step_of_several_turns_compares_the_texts_of_all_its_actions(dialect):
+    merged = replace(step(Shell(command="ls")), then=(Shell(command="pwd"), Submit()))
+    actions = [Shell(command="ls"), Shell(command="pwd"), Submit()]
+    replies = [
+        render_actions("why", said, dialect)
+        for said in (actions, actions[:2], [Shell(command="ls"), Shell(command="cat x"), Submit()])
+    ]
+    values = [reward.value for reward in score_replies([*replies, "<think>a</think> nothing"], merged, dialect)]
+    whole = "ls\npwd\nsubmit"
+    expected = [difflib.SequenceMatcher(None, said, whole).ratio() for said in (whole, "ls\npwd", "ls\ncat x\nsubmit")]
+    assert values == [*expected, -1.0]
+    alone = replace(merged, then=())
+    assert score(render_actions("", actions[:1], dialect), alone, dialect).value == 1.0
+    assert score(replies[0], step(Shell(command="ls")), dialect).reason == "two_actions"
+
+
+def test_only_scorers_of_texts_can_compare_several_actions():
+    merged = replace(step(Shell(command="ls")), then=(Submit(),))
+    said = render_actions("", [Shell(command="ls"), Submit()], "xml")
+    for name in ("characters", "characters_autojunk", "characters_wrapper", "tokens"):
+        assert score(said, merged, "xml", scorer=scorer_named(name)).value == 1.0
+    with pytest.raises(ConfigError, match="structured can't compare several actions"):
+        score(said, merged, "xml", scorer=scorer_named("structured"))
 
 
 def test_no_value_can_slip_into_a_mean_when_there_is_no_reward():
