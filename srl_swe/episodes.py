@@ -1,8 +1,8 @@
 """Episodes: the learner's own way through a task, reply after reply, as learning sees it.
 
-A domain offers `Episodes`; what a reply does in its world, and what a task's end is worth, stay with the domain. A reply
-is text in, messages come back, and at the end there is one reward. Mistakes of the learner are part of the episode;
-WorkspaceError means that the infrastructure failed, and such an episode counts for nothing.
+A domain offers `Episodes`; what a reply does in its world, and what a task's end is worth, stay with the domain. A
+reply is text in, messages come back, and at the end there is one reward. Mistakes of the learner are part of the
+episode; WorkspaceError means that the infrastructure failed, and such an episode counts for nothing.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ planted in a repository of one's own; everything else is rows of a SWE-bench dat
 from __future__ import annotations
 
 import json
-import tempfile
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,6 +17,7 @@ from typing import Any
 from srl_swe_envs.errors import ConfigError, TrajectoryFormatError
 from srl_swe_envs.mutation import Mutant, MutantTask, materialise_mutant
 from srl_swe_envs.tasks import Task
+from srl_swe_envs.workspaces.leases import make_leased_directory
 from srl_swe_envs.workspaces.local.workspace import LocalWorkspace
 from srl_swe_envs.workspaces.protocol import Workspace
 
@@ -45,7 +46,7 @@ def open_task_set(name: str) -> Iterator[TaskSet]:
     """The task set of a name or file, usable inside the block. Raises ConfigError, TrajectoryFormatError."""
     if name.partition(":")[0] == "demo":
         yield _demo(name)
-    elif _is_made(Path(name)):
+    elif is_made(Path(name)):
         made = dict(read_made_tasks(Path(name)))
         tasks = {task.id: task for task in made}
         by_id = {task.id: planted for task, planted in made.items()}
@@ -111,18 +112,20 @@ class _PlantedWorkspace(LocalWorkspace):
     """A sandbox whose files go when it is closed."""
 
     def __init__(self, planted: Planted, task: Task) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="srl-swe-task-")
+        self._folder = make_leased_directory("task")
         try:
-            materialise_mutant(planted.repository, planted.mutant, Path(self._folder.name))
-            super().__init__(self._folder.name, workdir=task.workdir, env=_ENVIRONMENT)
+            files = self._folder / "files"
+            files.mkdir()
+            materialise_mutant(planted.repository, planted.mutant, files)
+            super().__init__(files, workdir=task.workdir, env=_ENVIRONMENT)
         except BaseException:
-            self._folder.cleanup()
+            shutil.rmtree(self._folder, ignore_errors=True)
             raise
 
     def close(self) -> None:
         """End the sandbox and remove the task's files. May be called twice."""
         super().close()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _demo(name: str) -> TaskSet:
@@ -155,7 +158,7 @@ def _rows(name: str) -> Iterator[TaskSet]:
         yield TaskSet(name=name, tasks=tasks, open_workspace=open_workspace)
 
 
-def _is_made(path: Path) -> bool:
+def is_made(path: Path) -> bool:
     """Whether a file's first line says that it holds made tasks."""
     if not path.is_file():
         return False

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from srl_swe_envs.demo import materialise
+from srl_swe_envs.demo.workspace import ENVIRONMENT
 from srl_swe_envs.errors import ConfigError, WorkspaceError
 from srl_swe_envs.tasks import Task
 from srl_swe_envs.workspaces.protocol import Workspace, WorkspaceLimits
@@ -26,6 +27,7 @@ from srl_swe_envs.workspaces.runner import CommandRunner
 from .items import Item
 
 if TYPE_CHECKING:
+    from srl_swe_envs.workspaces.docker.pool import WarmPool
     from srl_swe_envs.workspaces.docker.spec import ContainerSpec
     from srl_swe_envs.workspaces.docker.workspace import OneByOne
 
@@ -69,10 +71,12 @@ class Workspaces:
     run: str = ""
     """The run's name on leases."""
     limits: WorkspaceLimits = field(default_factory=lambda: WorkspaceLimits(cpus=1.0))
+    warm: int = 0
+    """Containers kept ready for all tasks together; 0 starts each when it is asked for."""
     _folder: Path = Path()
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _prepared: dict[str, Callable[[CommandRunner], None]] = field(default_factory=dict)
-    _source: OneByOne | None = None
+    _source: OneByOne | WarmPool | None = None
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[Workspaces]:
@@ -82,9 +86,7 @@ class Workspaces:
         with leased_directory("evaluation", run=self.run) as folder:
             self._folder = folder
             if self.backend == "docker":
-                from srl_swe_envs.workspaces.docker.workspace import OneByOne
-
-                self._source = OneByOne()
+                self._source = self._containers()
             try:
                 yield self
             finally:
@@ -92,12 +94,18 @@ class Workspaces:
                     with contextlib.suppress(WorkspaceError):
                         self._source.close()
 
+    def _containers(self) -> OneByOne | WarmPool:
+        from srl_swe_envs.workspaces.docker.pool import WarmPool
+        from srl_swe_envs.workspaces.docker.workspace import OneByOne
+
+        return WarmPool(ready_per_spec=min(2, self.warm), max_ready=self.warm) if self.warm else OneByOne()
+
     def open(self, task: Task) -> Workspace:
         """A fresh workspace for grading. Raises WorkspaceError."""
         if self.backend == "local":
             from srl_swe_envs.workspaces.local.workspace import LocalWorkspace
 
-            return LocalWorkspace(self._checkout(task), workdir=task.workdir, limits=self.limits)
+            return LocalWorkspace(self._checkout(task), workdir=task.workdir, env=ENVIRONMENT, limits=self.limits)
         from srl_swe_envs.workspaces.docker.workspace import DockerWorkspace
 
         return DockerWorkspace(self._spec(task), source=self._source)
@@ -139,6 +147,7 @@ class Workspaces:
         return ContainerSpec(
             image=demo_image(),
             workdir=task.workdir,
+            env=tuple(ENVIRONMENT.items()),
             limits=self.limits,
             prepare=self._prepare(task),
             run=self.run,

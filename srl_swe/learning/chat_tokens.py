@@ -17,6 +17,8 @@ from srl_swe_envs.errors import ConfigError
 
 from ..conversations import Conversation, Message, Target
 
+_ANY_REPLY = "ANY-REPLY"
+
 
 class TemplateError(ConfigError):
     """Raised when a chat template can't give nested prompts, or none at all."""
@@ -96,6 +98,33 @@ class ChatTokenizer:
         text = self._render(conversation, len(messages), generation=True)
         ids = self._pieces(text, messages)
         return tuple(ids), "<think>\n" if text.rstrip().endswith("<think>") else ""
+
+    def continuation(
+        self, opening: Sequence[Message], messages: Sequence[Message], tools: tuple[object, ...] = ()
+    ) -> tuple[int, ...]:
+        """Token ids from a reply's end-of-turn token to the next reply, when `messages` answer the reply.
+
+        They are what the template writes around the messages, whatever the reply was, so that an episode only grows
+        and its replies keep the tokens that were sampled. `opening`: what the conversation began with.
+        """
+        spoken = (*opening, Message(role="assistant", content=_ANY_REPLY))
+        whole = Conversation(id="episode", messages=(*spoken, *messages), targets=(), tools=tools)
+        before = self._render(whole, len(spoken))
+        text = self._render(whole, len(whole.messages), generation=True)
+        end = before.rfind(_ANY_REPLY) + len(_ANY_REPLY)
+        if text[:end] != before[:end]:
+            raise TemplateError("the chat template rewrites earlier turns; episodes need one that only appends")
+        tail, eos = text[end:], self.tokenizer.eos_token
+        left = tail.lstrip()[len(eos) :] if tail.lstrip().startswith(eos) else tail
+        return tuple(self._pieces(left, messages))
+
+    def check_appends(self, opening: Sequence[Message]) -> None:
+        """Raises TemplateError when the template shows a reply's thought otherwise once the conversation goes on."""
+        reply = Message(role="assistant", content="<think>\nthought\n</think>\n\naction")
+        longer = (*opening, reply, Message(role="user", content="seen"), reply)
+        whole = Conversation(id="episode", messages=longer, targets=())
+        if not self._render(whole, len(longer)).startswith(self._render(whole, len(opening) + 1)):
+            raise TemplateError("the chat template rewrites earlier turns; episodes need one that only appends")
 
     def decode(self, token_ids: Sequence[int]) -> tuple[str, bool]:
         """A reply's text without its end-of-turn token, and whether it ended by itself."""

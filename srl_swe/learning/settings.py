@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from srl_swe_envs.errors import ConfigError
 
@@ -113,3 +113,59 @@ class SrlSettings(GroupSettings):
     """Weight of the expert's own log-likelihood, an SFT term on the same trunk."""
     steps_per_trunk: int = 8
     """At most so many steps of one trajectory in a batch, to keep it diverse."""
+
+
+Truncated: TypeAlias = Literal["zero", "masked", "graded"]
+"""What an episode that ran into a limit is worth: nothing, no part in its group (DAPO's overlong filtering), or the
+verdict on what it left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeSettings:
+    """How episodes are played, and what ends one that does not end by itself."""
+
+    parallel: int = 16
+    """Episodes alive at one time."""
+    max_turns: int = 50
+    max_tokens: int = 32768
+    """Opening, replies and what came back. An episode ends where no further reply might fit."""
+    time_limit_s: float = 1800.0
+    """Time that the episode's own actions took; waiting for other episodes does not count."""
+    max_malformed: int = 5
+    """This many unreadable replies in a row end an episode."""
+    truncated: Truncated = "zero"
+
+    def __post_init__(self) -> None:
+        if min(self.parallel, self.max_turns, self.max_malformed) < 1:
+            raise ConfigError("parallel, max_turns and max_malformed must be at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeSettings:
+    """How episodes that begin at an expert's step move towards the task's beginning."""
+
+    first_turns: int = 1
+    """The expert's last turns that the first episodes have to do themselves."""
+    raise_at: float = 0.5
+    """One more turn each time the mean success of the last `window` groups has reached this."""
+    window: int = 8
+
+    def __post_init__(self) -> None:
+        if self.first_turns < 1 or self.window < 1:
+            raise ConfigError("first_turns and window must be at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RlvrSettings(GroupSettings):
+    """Reinforcement learning from a verdict on whole episodes (table 7: batch 128, lr 5e-7, 8 rollouts, no KL)."""
+
+    batch: int = 128
+    """Tasks per update, each with a group of `replies` episodes."""
+    epochs: float = 30.0
+    learning_rate: float = 5e-7
+    start: Literal["task", "expert"] = "task"
+    """`expert`: episodes begin after some of an expert's turns (see `bridge`)."""
+    reward: Literal["outcome", "similarity"] = "outcome"
+    """`similarity` scores each reply against the expert's step of the same number, in the model's own history."""
+    episodes: EpisodeSettings = field(default_factory=EpisodeSettings)
+    bridge: BridgeSettings = field(default_factory=BridgeSettings)

@@ -85,10 +85,19 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
         return torch.tensor(sums.loss, device=self.args.device)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Held-out reward of the current model: `eval_...` sampled, `eval_greedy_...` greedy."""
+        """Held-out figures of the current model, see `measured`."""
         was_training = self.model.training
         self.model.eval()
         began = time.perf_counter()
+        metrics = self.measured()
+        metrics["eval_seconds"] = time.perf_counter() - began
+        self.model.train(was_training)
+        self.log(metrics)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def measured(self) -> dict[str, float]:
+        """Held-out reward: `eval_...` sampled, `eval_greedy_...` greedy."""
         share = self.data.heldout.share(self.accelerator.process_index, self.accelerator.num_processes)
         metrics: dict[str, float] = {}
         for prefix, greedy in (("eval_", False), ("eval_greedy_", True)):
@@ -97,10 +106,6 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
             metrics |= {f"{prefix}{name}": value for name, value in total.metrics().items()}
             if self.accelerator.is_main_process:
                 self.keep_samples("greedy" if greedy else "heldout", self.state.global_step, groups)
-        metrics["eval_seconds"] = time.perf_counter() - began
-        self.model.train(was_training)
-        self.log(metrics)
-        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def record(self, name: str, value: float) -> None:

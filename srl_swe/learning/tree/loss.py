@@ -140,7 +140,7 @@ def term_values(
         )
         sampler = torch.nan if branch.sampler_logps is None else branch.sampler_logps[offset]
         reference = torch.nan if branch.reference_logps is None else branch.reference_logps[offset]
-        rows.append((weight, branch.advantage, sampler, reference, 0.0))
+        rows.append((weight, branch.advantage_at(offset), sampler, reference, 0.0))
     columns = torch.tensor(rows, dtype=torch.float64).reshape(-1, 5).T.to(like.device, like.dtype)
     weight, advantage, sampler, reference, expert = columns
     return TermValues(weight=weight, advantage=advantage, sampler=sampler, reference=reference, expert=expert > 0)

@@ -22,7 +22,7 @@ from .layout import (
     used_trunk,
     whole_row,
 )
-from .types import Tree
+from .types import Branch, Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +65,15 @@ class TreeCost:
 
 
 def drop_still(tree: Tree, *, epsilon: float = 0.0) -> Tree:
-    """The tree without branches whose advantage is at most epsilon in size: their policy gradient is zero.
+    """The tree without branches whose advantages are at most epsilon in size: their policy gradient is zero.
 
     Count them in the normaliser before dropping (`Normaliser.of`), so that the loss stays what it was.
     """
-    return replace(tree, branches=tuple(b for b in tree.branches if abs(b.advantage) > epsilon))
+    return replace(tree, branches=tuple(b for b in tree.branches if _moves(b, epsilon)))
+
+
+def _moves(branch: Branch, epsilon: float) -> bool:
+    return any(abs(branch.advantage_at(offset)) > epsilon for offset in branch.trained_offsets)
 
 
 def cost(tree: Tree) -> TreeCost:

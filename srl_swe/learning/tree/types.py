@@ -22,6 +22,7 @@ class Step:
 class Branch:
     """One reply to the prompt of `steps[step]`, as token ids.
 
+    advantages: one advantage per token instead of `advantage`, for replies inside an episode that earn their own.
     sampler_logps: log-probability of each token under the policy that sampled it (the ratio's denominator), or None.
     reference_logps: the same under a reference policy (the KL term), or None.
     trained: which tokens are loss targets; None means all. False marks observation tokens inside an episode.
@@ -30,12 +31,13 @@ class Branch:
     step: int
     token_ids: tuple[int, ...]
     advantage: float = 0.0
+    advantages: tuple[float, ...] | None = None
     sampler_logps: tuple[float, ...] | None = None
     reference_logps: tuple[float, ...] | None = None
     trained: tuple[bool, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("sampler_logps", "reference_logps", "trained"):
+        for name in ("advantages", "sampler_logps", "reference_logps", "trained"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self.token_ids):
                 raise ValueError(f"Branch.{name} has {len(values)} entries for {len(self.token_ids)} token ids")
@@ -46,6 +48,10 @@ class Branch:
         if self.trained is None:
             return tuple(range(len(self.token_ids)))
         return tuple(i for i, wanted in enumerate(self.trained) if wanted)
+
+    def advantage_at(self, offset: int) -> float:
+        """The advantage of the token at a position in `token_ids`."""
+        return self.advantage if self.advantages is None else self.advantages[offset]
 
     @property
     def forwarded(self) -> int:
