@@ -8,11 +8,9 @@ the `length` limit, because that is the model's limit and not the server's failu
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
 import time
-import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,10 +18,11 @@ from typing import Any
 from srl_swe_envs.errors import ConfigError
 
 from ..conversations import Message
+from ..serving.errors import RefusedError
+from ..serving.http_json import FAILURES, exchange, is_base_url, start_of
 from .protocol import Completion, Finish, PolicyError, Sampling
 
 _CONTEXT_WORDS = ("context length", "context_length", "maximum context", "max_model_len", "too many tokens")
-_MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +34,6 @@ class Retry:
     attempts: int = 4
     first_pause_s: float = 1.0
     """Doubled after each failure, with up to half of it added at random so that workers do not ask in step."""
-
-
-class _Refused(Exception):
-    """The server answered that this request is wrong."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,8 +48,7 @@ class OpenAIServer:
     """More fields of the request body, e.g. `{"chat_template_kwargs": {"enable_thinking": False}}`."""
 
     def __post_init__(self) -> None:
-        parts = urllib.parse.urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_base_url(self.base_url):
             raise ConfigError(f"{self.base_url!r} is not a base URL; write for example http://127.0.0.1:8000/v1")
 
     @property
@@ -64,33 +58,37 @@ class OpenAIServer:
 
     def complete(self, messages: Sequence[Message], sampling: Sampling, *, tools: Sequence[object] = ()) -> Completion:
         """The first choice of the answer; raises PolicyError after the last attempt."""
-        body = json.dumps(self._request(messages, sampling, tools), ensure_ascii=False).encode()
+        body = self._request(messages, sampling, tools)
         started = time.monotonic()
         failure = ""
         for attempt in range(self.retry.attempts):
             if attempt:
                 time.sleep(self.retry.first_pause_s * 2 ** (attempt - 1) * (1 + random.random() / 2))
             try:
-                answer = self._post("/chat/completions", body)
+                answer = self._exchange("/chat/completions", body)
                 return _completion(answer, time.monotonic() - started)
-            except _Refused as error:
+            except RefusedError as error:
                 if any(word in str(error).lower() for word in _CONTEXT_WORDS):
                     return Completion(text="", finish="length", prompt_tokens=0, completion_tokens=0)
                 raise PolicyError(f"{self.base_url} refused the request: {error}") from error
-            except (OSError, http.client.HTTPException, ValueError) as error:
+            except FAILURES as error:
                 failure = f"{type(error).__name__}: {error}"
         raise PolicyError(f"{self.base_url} gave no usable answer in {self.retry.attempts} attempts; last: {failure}")
 
     def models(self) -> tuple[str, ...]:
         """The names of the models that the server offers; raises PolicyError when it does not say."""
         try:
-            answer = self._post("/models", None)
+            answer = self._exchange("/models", None)
             return tuple(str(item["id"]) for item in answer["data"])
-        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, _Refused) as error:
+        except (*FAILURES, KeyError, TypeError, RefusedError) as error:
             raise PolicyError(f"{self.base_url}/models: {type(error).__name__}: {error}") from error
 
     def close(self) -> None:
         """Nothing is held: each request has its own connection."""
+
+    def _exchange(self, path: str, body: Any) -> Any:
+        url = self.base_url.rstrip("/") + path
+        return exchange(url, body, timeout_s=self.retry.timeout_s, api_key=self.api_key)
 
     def _request(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[object]) -> dict[str, Any]:
         request: dict[str, Any] = {
@@ -110,47 +108,6 @@ class OpenAIServer:
             request |= {"tools": list(tools), "tool_choice": "none"}
         return request
 
-    def _post(self, path: str, body: bytes | None) -> Any:
-        """The JSON answer to one request, all of it within `timeout_s`."""
-        parts = urllib.parse.urlsplit(self.base_url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        deadline = time.monotonic() + self.retry.timeout_s
-        connection = kind(parts.hostname or "", parts.port, timeout=self.retry.timeout_s)
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self.api_key:
-            headers["Authorization"] = f"Bearer {self.api_key}"
-        try:
-            method = "GET" if body is None else "POST"
-            connection.request(method, parts.path.rstrip("/") + path, body=body, headers=headers)
-            response = connection.getresponse()
-            text = _read(response, connection, deadline)
-        finally:
-            connection.close()
-        if response.status in (408, 425, 429) or response.status >= 500:
-            raise http.client.HTTPException(f"HTTP {response.status}: {_start(text)}")
-        if response.status != 200:
-            raise _Refused(f"HTTP {response.status}: {_start(text)}")
-        return json.loads(text)
-
-
-def _read(response: http.client.HTTPResponse, connection: http.client.HTTPConnection, deadline: float) -> bytes:
-    """The whole body; a server that drips a byte now and then does not outlive the deadline."""
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := response.read1(65536):
-        chunks.append(chunk)
-        size += len(chunk)
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError("the answer did not end in time")
-        if size > _MAX_ANSWER_BYTES:
-            raise ValueError("the answer is absurdly long")
-        if connection.sock is not None:
-            connection.sock.settimeout(left_s)
-    if response.length:  # the connection ended before the length that the server announced
-        raise http.client.IncompleteRead(b"", response.length)
-    return b"".join(chunks)
-
 
 def _completion(answer: Any, duration_s: float) -> Completion:
     """The first choice of a chat completion; ValueError when the answer is not one."""
@@ -164,11 +121,7 @@ def _completion(answer: Any, duration_s: float) -> Completion:
             raise TypeError("content is not text")
         prompt, completion = int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0))
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a chat completion ({error}): {_start(json.dumps(answer).encode())}") from error
+        raise ValueError(f"not a chat completion ({error}): {start_of(json.dumps(answer).encode())}") from error
     return Completion(
         text=text, finish=finish, prompt_tokens=prompt, completion_tokens=completion, duration_s=duration_s
     )
-
-
-def _start(text: bytes) -> str:
-    return " ".join(text[:300].decode(errors="replace").split())
