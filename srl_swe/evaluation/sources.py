@@ -33,6 +33,8 @@ class ModelOptions:
     device: str = "auto"
     max_batch: int = 16
     vllm_arguments: tuple[str, ...] = ()
+    vllm_python: str = ""
+    """The interpreter of the environment that vLLM is installed in; empty: this one's."""
     vllm_log: Path | None = None
 
 
@@ -77,7 +79,13 @@ def _policy(kind: str, place: str, options: ModelOptions) -> Iterator[Policy]:
     elif kind == "vllm" and place:
         from ..policies.vllm_server import VllmSettings, vllm_server
 
-        settings = VllmSettings(model=place, arguments=options.vllm_arguments, log=options.vllm_log, retry=retry)
+        settings = VllmSettings(
+            model=place,
+            arguments=options.vllm_arguments,
+            python=options.vllm_python,
+            log=options.vllm_log,
+            retry=retry,
+        )
         with vllm_server(settings) as server:
             yield server
     else:
