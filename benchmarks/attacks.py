@@ -121,7 +121,7 @@ _BACKGROUND = (
         then="pgrep -c sleep; echo alive",
         then_output="1\nalive\n",
     ),
-    Attack(name="background process writes for ever", command="yes & echo started", contains="started"),
+    Attack(name="background process writes for ever", command="echo started; yes &", contains="started"),
     Attack(
         name="a daemon",
         command="nohup setsid sh -c 'sleep 1000' >/dev/null 2>&1 & disown; echo started",
