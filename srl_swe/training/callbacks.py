@@ -6,18 +6,26 @@ import json
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from ..conversations import ReplyScorer
-from ..learning.groups import Group
+from ..learning.episode_groups import SampledEpisode
+from ..learning.groups import Group, SampledReply
 from .folder import mark_complete
 
-_SHOWN = ("reward/mean", "reply/malformed", "expert/nll", "eval_reward", "eval_malformed")
+_SHOWN = (
+    "reward/mean",
+    "reply/malformed",
+    "episode/turns",
+    "expert/nll",
+    "eval_reward",
+    "eval_malformed",
+    "eval_resolved",
+)
 
 
 class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformers is untyped for us
@@ -86,11 +94,14 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
 
 class SamplesFile:
-    """Appends sampled replies with what the expert did, their rewards and their group to `samples.jsonl`."""
+    """Appends sampled replies with what the expert did, their rewards and their group to `samples.jsonl`.
 
-    def __init__(self, path: Path, scorer: ReplyScorer, *, groups_per_step: int = 2) -> None:
+    Of an episode the reply is the transcript, with how it ended instead of the expert's action.
+    """
+
+    def __init__(self, path: Path, expert: Callable[[str, int], str], *, groups_per_step: int = 2) -> None:
         self.path = path
-        self.scorer = scorer
+        self.expert = expert
         self.groups_per_step = groups_per_step
 
     def __call__(self, kind: str, step: int, groups: Sequence[Group]) -> None:
@@ -103,14 +114,13 @@ class SamplesFile:
     def _lines(self, kind: str, step: int, group: Group) -> list[dict[str, Any]]:
         target = group.trunk.targets[group.target]
         name = f"{group.trunk.conversation}#{target.step}"
-        expert = self.scorer.expert(group.trunk.conversation, target.step)
         return [
             {
                 "kind": kind,
                 "step": step,
                 "group": name,
                 "reply": reply.text,
-                "expert": expert,
+                **self._beside(reply, group.trunk.conversation, target.step),
                 "reward": None if math.isnan(reward.value) else reward.value,
                 "similarity": reward.similarity,
                 "status": reward.status,
@@ -119,6 +129,11 @@ class SamplesFile:
             }
             for reply, reward in zip(group.replies, group.rewards, strict=True)
         ]
+
+    def _beside(self, reply: SampledReply, conversation: str, step: int) -> dict[str, Any]:
+        if isinstance(reply, SampledEpisode):
+            return {"stop": reply.stop, "turns": len(reply.turns), "flags": list(reply.flags)}
+        return {"expert": self.expert(conversation, step)}
 
 
 def keep_lines_up_to(path: Path, step: int) -> None:

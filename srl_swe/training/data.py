@@ -56,6 +56,7 @@ class DataSet:
 
     conversations: tuple[Conversation, ...]
     counts: DataCounts
+    trajectories: tuple[Trajectory, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +66,14 @@ class RunData:
     train: DataSet
     heldout: DataSet
     scorer: SweScorer
+    prompts: PromptSet
 
 
 def load_data(settings: RunSettings, base: Path) -> RunData:
-    """Read and filter a run's logs; paths are relative to `base`. Raises ConfigError when nothing is left."""
+    """Read and filter a run's logs; paths are relative to `base`. Raises ConfigError when nothing is left.
+
+    Without `data.train`, as a run of `rlvr` alone may be, both sets are empty.
+    """
     prompts = _prompts(settings.prompt, base)
     steps = SweSteps(
         prompts=prompts,
@@ -82,6 +87,9 @@ def load_data(settings: RunSettings, base: Path) -> RunData:
         scorer=load_scorer(settings.reward, base),
         merge=settings.prompt.merge_steps,
     )
+    if not settings.data.train:
+        nothing = DataSet(conversations=(), counts=DataCounts())
+        return RunData(train=nothing, heldout=nothing, scorer=scorer, prompts=prompts)
     train, counts = _kept(settings.data.train, settings.data, base)
     if settings.data.heldout:
         heldout, heldout_counts = _kept(settings.data.heldout, settings.data, base)
@@ -92,6 +100,7 @@ def load_data(settings: RunSettings, base: Path) -> RunData:
         train=_data_set(train, steps, settings.prompt, scorer, counts, "data.train"),
         heldout=_data_set(heldout, steps, settings.prompt, scorer, heldout_counts, "data.heldout"),
         scorer=scorer,
+        prompts=prompts,
     )
 
 
@@ -174,6 +183,7 @@ def _data_set(
     name: str,
 ) -> DataSet:
     conversations: list[Conversation] = []
+    used: list[Trajectory] = []
     for trajectory in trajectories:
         try:
             cut = list(steps.conversations(trajectory))
@@ -185,6 +195,7 @@ def _data_set(
             continue
         conversations += [one for whole in cut for one in _nested(whole, prompt)]
         scorer.add(trajectory)
+        used.append(trajectory)
         counts.used += 1
         counts.formats[trajectory.source] += 1
         counts.tasks |= {trajectory.task.id} - {""}
@@ -192,7 +203,7 @@ def _data_set(
     if not conversations:
         reasons = ", ".join(f"{count} {reason}" for reason, count in counts.left_out.items()) or "the logs hold none"
         raise ConfigError(f"{name}: no trajectory to learn from: {counts.read} read, {reasons}")
-    return DataSet(conversations=tuple(conversations), counts=counts)
+    return DataSet(conversations=tuple(conversations), counts=counts, trajectories=tuple(used))
 
 
 def _plain(value: object) -> object:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ from ..learning.heldout import thin
 from ..learning.models import load_tokenizer
 from ..learning.tiny import make_tiny_model
 from .data import DataSet, RunData, load_data, tokenize
+from .episodes import EpisodeSets, open_episodes
 from .folder import open_run, write_json
 from .settings import RunSettings
 from .stages import StageData, StageResult, run_stage
-from .summary import summary_table
+from .summary import stage_figures, summary_table
 
 
 def train(config: Path, *, out: Path, overrides: Sequence[str] = (), fresh: bool = False) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def train(config: Path, *, out: Path, overrides: Sequence[str] = (), fresh: bool
     base = config.resolve().parent
     data = load_data(settings, base)
     start = _start(settings, base, out, data)
-    staged = _tokenized(settings, start, data)
+    staged = _tokenized(settings, start, data, partial(open_episodes, settings, base, data, out.name))
     write_json(out / "data.json", {"train": data.train.counts.record(), "heldout": data.heldout.counts.record()})
     print(_data_line(data), flush=True)
     results: list[StageResult] = []
@@ -60,13 +63,21 @@ def _texts(data: DataSet) -> Iterable[str]:
     return (message.content for conversation in data.conversations for message in conversation.messages)
 
 
-def _tokenized(settings: RunSettings, start: str, data: RunData) -> StageData:
+def _tokenized(
+    settings: RunSettings,
+    start: str,
+    data: RunData,
+    episodes: Callable[[], AbstractContextManager[EpisodeSets]],
+) -> StageData:
     chat = ChatTokenizer(tokenizer=load_tokenizer(start))
+    if not settings.data.train:
+        return StageData(train=(), heldout=(), scorer=data.scorer, open_episodes=episodes)
     heldout = tokenize(data.heldout, chat, settings.data.max_tokens)
     return StageData(
         train=tokenize(data.train, chat, settings.data.max_tokens),
         heldout=thin(heldout, settings.data.heldout_steps),
         scorer=data.scorer,
+        open_episodes=episodes,
     )
 
 
@@ -91,9 +102,9 @@ def _summary(results: Sequence[StageResult], model: str) -> dict[str, Any]:
                     "name": result.name,
                     "model": result.model,
                     "best_step": result.best_step,
-                    "heldout": _plain(result.after),
+                    "heldout": _plain(after),
                 }
-                for result in results
+                for result, after in zip(results, stage_figures(results), strict=True)
             ),
         ],
     }

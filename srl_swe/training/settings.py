@@ -11,17 +11,24 @@ from typing import Literal
 
 from srl_swe_envs.errors import ConfigError
 
-from ..learning.settings import LoraSettings, RolloutSettings, SftSettings, SrlSettings, TreeSettings
+from ..learning.settings import (
+    LoraSettings,
+    RlvrSettings,
+    RolloutSettings,
+    SftSettings,
+    SrlSettings,
+    TreeSettings,
+)
 from ..learning.tiny import TinyModel
 
-STAGES = ("sft", "srl")
+STAGES = ("sft", "srl", "rlvr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
     """Which trajectories are learned and which are held out."""
 
-    train: tuple[str, ...]
+    train: tuple[str, ...] = ()
     """Log files, folders or globs, in any format that `srl-swe ingest` reads; relative to the configuration file."""
     heldout: tuple[str, ...] = ()
     """Logs for held-out reward; when empty, `heldout_fraction` of the training trajectories is split off."""
@@ -114,12 +121,32 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RlvrStage(RlvrSettings):
+    """The stage `rlvr`: which tasks its episodes are of, and where they run."""
+
+    tasks: str = ""
+    """`demo:train`, a file that `srl-swe tasks make` wrote, or rows of a SWE-bench data set."""
+    heldout_tasks: str = ""
+    """A set for the held-out resolve rate; when empty, `max_heldout_tasks` of `tasks` are held out."""
+    max_tasks: int = 0
+    """Learn from the first so many tasks only; 0 is all."""
+    max_heldout_tasks: int = 32
+    """Measure at most so many held-out tasks, evenly spread."""
+    backend: Literal["auto", "local", "docker"] = "auto"
+    """Where workspaces are: sandboxes of this machine (demo and made tasks only) or containers."""
+    command_timeout_s: float = 60.0
+    """Wall time of one command of an episode."""
+    test_timeout_s: float = 600.0
+    """Wall time of the tests of one patch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """One training run."""
 
-    data: DataSettings
+    data: DataSettings = field(default_factory=DataSettings)
     stages: tuple[str, ...] = ("srl",)
-    """Methods in order, each starting from the best checkpoint of the one before: any of `sft`, `srl`."""
+    """Methods in order, each starting from the best checkpoint of the one before: any of `sft`, `srl`, `rlvr`."""
     seed: int = 0
     report_to: tuple[str, ...] = ("tensorboard",)
     """Also `wandb`, `trackio`: trl's reporting integrations."""
@@ -130,11 +157,13 @@ class RunSettings:
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     sft: SftSettings = field(default_factory=SftSettings)
     srl: SrlSettings = field(default_factory=SrlSettings)
+    rlvr: RlvrStage = field(default_factory=RlvrStage)
 
     def __post_init__(self) -> None:
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
             raise ConfigError(f"stages: any of {', '.join(STAGES)} in order, not {unknown or 'nothing'}")
+        self._check_episodes()
         if self.prompt.merge_steps != 1 and self.reward.scorer in ("structured", "edit_effect"):
             raise ConfigError(
                 f"reward.scorer = {self.reward.scorer!r} compares single actions: with prompt.merge_steps take "
@@ -145,3 +174,19 @@ class RunSettings:
                 "prompt.thoughts = false leaves thoughts out of the expert's replies too, and learning from them would "
                 "teach malformed replies: leave out the stage 'sft' and srl.expert_weight, or show thoughts"
             )
+
+    def _check_episodes(self) -> None:
+        """What the stages need of data and tasks."""
+        alone = set(self.stages) == {"rlvr"} and (self.rlvr.start, self.rlvr.reward) == ("task", "outcome")
+        if not self.data.train and not alone:
+            raise ConfigError("data.train: only episodes from a task's beginning, rewarded by outcome, need no logs")
+        if not self.data.train and not self.model.path:
+            raise ConfigError("model.path: without data.train there is no text to make a tiny model of")
+        if "rlvr" not in self.stages:
+            return
+        if not self.rlvr.tasks:
+            raise ConfigError("rlvr.tasks: name the tasks of the episodes, for example 'demo:train'")
+        if self.prompt.history != "full":
+            raise ConfigError("prompt.history: an episode's history only grows; the stage 'rlvr' needs 'full'")
+        if self.prompt.merge_steps != 1:
+            raise ConfigError("prompt.merge_steps: each reply of an episode is one action; the stage 'rlvr' needs 1")

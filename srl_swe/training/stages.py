@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +18,20 @@ from ..conversations import ReplyScorer
 from ..learning.batches import StepOrder
 from ..learning.chat_tokens import ChatTokenizer, Trunk
 from ..learning.heldout import Heldout
+from ..learning.heldout_episodes import HeldoutEpisodes
 from ..learning.models import LoadedModel, load_model
 from ..learning.rollout.decoded import DecoderSampler
+from ..learning.rollout.episodes import EpisodePlayer
 from ..learning.rollout.generated import GenerateSampler
 from ..learning.rollout.sampler import ReplySampler
-from ..learning.settings import SftSettings, StageSettings
+from ..learning.settings import GroupSettings, RlvrSettings, SftSettings, SrlSettings, StageSettings
+from ..learning.trainers.rlvr import RlvrTrainer
 from ..learning.trainers.sft import SftTrainer
 from ..learning.trainers.srl import SrlTrainer
 from ..learning.trainers.tree_training import TrainingData, TreeTraining
 from ..learning.tree.model import prepare
 from .callbacks import CompleteCheckpoints, MetricsFile, Progress, SamplesFile
+from .episodes import EpisodeSets
 from .folder import last_checkpoint, write_json
 from .settings import RunSettings
 
@@ -37,6 +43,8 @@ class StageData:
     train: tuple[Trunk, ...]
     heldout: tuple[Trunk, ...]
     scorer: ReplyScorer
+    open_episodes: Callable[[], AbstractContextManager[EpisodeSets]]
+    """Opens the tasks of the stage `rlvr`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +75,13 @@ def run_stage(
     loaded = load_model(start, dtype=settings.model.weights, lora=settings.model.lora)
     if settings.tree.enabled:
         prepare(loaded.model, backend=settings.tree.attention)
-    trainer = _trainer(name, folder, loaded, data, settings)
-    before = before or _before(trainer, folder)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with data.open_episodes() if name == "rlvr" else nullcontext() as sets:
+        trainer = _trainer(name, folder, loaded, data, settings, sets)
+        if before is None or _choice(name) not in before:
+            before = _before(trainer, folder)
+        if checkpoint and isinstance(trainer, RlvrTrainer):
+            trainer.resume_episodes(checkpoint)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     result = _result(name, folder, start, trainer, before)
     write_json(done, {field: getattr(result, field) for field in StageResult.__slots__})
     return result
@@ -88,25 +100,36 @@ def _before(trainer: TreeTraining, folder: Path) -> dict[str, float]:
 
 def _result(name: str, folder: Path, start: str, trainer: TreeTraining, before: dict[str, float]) -> StageResult:
     """The best checkpoint, or the start itself when nothing was better."""
+    choice = _choice(name)
     measured = {
         int(entry["step"]): {key: value for key, value in entry.items() if key.startswith("eval_")}
         for entry in trainer.state.log_history
-        if "eval_reward" in entry
+        if choice in entry
     }
-    best = max(measured, key=lambda step: measured[step]["eval_reward"], default=0)
-    if best == 0 or measured[best]["eval_reward"] <= before["eval_reward"]:
+    best = max(measured, key=lambda step: measured[step][choice], default=0)
+    if best == 0 or measured[best][choice] <= before[choice]:
         return StageResult(name=name, model=start, best_step=0, before=before, after=before)
     checkpoint = str(folder / f"checkpoint-{best}")
     return StageResult(name=name, model=checkpoint, best_step=best, before=before, after=measured[best])
 
 
-def _trainer(name: str, folder: Path, loaded: LoadedModel, data: StageData, settings: RunSettings) -> TreeTraining:
-    stage = settings.sft if name == "sft" else settings.srl
-    order = StepOrder(
-        target_counts=tuple(len(trunk.targets) for trunk in data.train),
-        cap=stage.steps_per_trunk,
-        seed=settings.seed,
-    )
+def _choice(name: str) -> str:
+    """The held-out figure that chooses a stage's best checkpoint."""
+    return "eval_choice" if name == "rlvr" else "eval_reward"
+
+
+def _trainer(
+    name: str,
+    folder: Path,
+    loaded: LoadedModel,
+    data: StageData,
+    settings: RunSettings,
+    sets: EpisodeSets | None,
+) -> TreeTraining:
+    stages: dict[str, SftSettings | SrlSettings | RlvrSettings]
+    stages = {"sft": settings.sft, "srl": settings.srl, "rlvr": settings.rlvr}
+    stage = stages[name]
+    order = _order(stage, data, sets, settings.seed)
     training = TrainingData(
         trunks=data.train,
         order=order,
@@ -115,25 +138,29 @@ def _trainer(name: str, folder: Path, loaded: LoadedModel, data: StageData, sett
         chat=loaded.chat,
         tree=settings.tree,
     )
-    samples = SamplesFile(folder / "samples.jsonl", data.scorer)
+    samples = SamplesFile(folder / "samples.jsonl", data.scorer.expert)
     trainer: TreeTraining
     if isinstance(stage, SftSettings):
         arguments = TrainingArguments(**_arguments(stage, folder, order, settings))
         trainer = SftTrainer(model=loaded.model, args=arguments, data=training, settings=stage, keep_samples=samples)
-    else:
-        config = GRPOConfig(
-            **_arguments(stage, folder, order, settings),
-            per_device_train_batch_size=stage.replies,
-            num_generations=stage.replies,
-            beta=0.0,
-            temperature=settings.rollout.temperature,
-            max_completion_length=settings.rollout.max_reply_tokens,
-        )
+    elif isinstance(stage, SrlSettings):
         trainer = SrlTrainer(
             model=loaded.model,
-            args=config,
+            args=_group_arguments(name, stage, folder, order, settings),
             data=training,
             scorer=data.scorer,
+            settings=stage,
+            keep_samples=samples,
+        )
+    else:
+        assert sets is not None
+        player, heldout = _players(sets, training, stage, settings)
+        trainer = RlvrTrainer(
+            model=loaded.model,
+            args=_group_arguments(name, stage, folder, order, settings),
+            data=training,
+            player=player,
+            heldout=heldout,
             settings=stage,
             keep_samples=samples,
         )
@@ -143,6 +170,47 @@ def _trainer(name: str, folder: Path, loaded: LoadedModel, data: StageData, sett
     for added in (CompleteCheckpoints(), metrics, Progress(name)):
         trainer.add_callback(added)
     return trainer
+
+
+def _order(
+    stage: SftSettings | SrlSettings | RlvrSettings, data: StageData, sets: EpisodeSets | None, seed: int
+) -> StepOrder:
+    """Steps of trajectories in their order, or tasks."""
+    if isinstance(stage, RlvrSettings):
+        assert sets is not None
+        return StepOrder(target_counts=(1,) * len(sets.train), cap=1, seed=seed)
+    counts = tuple(len(trunk.targets) for trunk in data.train)
+    return StepOrder(target_counts=counts, cap=stage.steps_per_trunk, seed=seed)
+
+
+def _players(
+    sets: EpisodeSets, training: TrainingData, stage: RlvrSettings, settings: RunSettings
+) -> tuple[EpisodePlayer, HeldoutEpisodes]:
+    """What plays the episodes that are learned, and the held-out ones, whose reward is always the outcome."""
+    player = EpisodePlayer(
+        episodes=sets.train,
+        sampler=training.sampler,
+        chat=training.chat,
+        settings=stage.episodes,
+        max_reply_tokens=settings.rollout.max_reply_tokens,
+        by_outcome=stage.reward == "outcome",
+    )
+    graded = replace(player, episodes=sets.heldout, by_outcome=True)
+    return player, HeldoutEpisodes(player=graded, tasks=tuple(range(len(sets.heldout))))
+
+
+def _group_arguments(
+    name: str, stage: GroupSettings, folder: Path, order: StepOrder, settings: RunSettings
+) -> GRPOConfig:
+    """trl's arguments of a method that learns from groups."""
+    return GRPOConfig(
+        **{**_arguments(stage, folder, order, settings), "metric_for_best_model": _choice(name)},
+        per_device_train_batch_size=stage.replies,
+        num_generations=stage.replies,
+        beta=0.0,
+        temperature=settings.rollout.temperature,
+        max_completion_length=settings.rollout.max_reply_tokens,
+    )
 
 
 def _sampler(chat: ChatTokenizer, settings: RunSettings) -> ReplySampler:

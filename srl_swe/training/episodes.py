@@ -1,0 +1,96 @@
+"""The tasks of a run's `rlvr` stage, opened: what it learns from and what it is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from srl_swe_envs.errors import ConfigError
+from srl_swe_envs.tasks import Task
+from srl_swe_envs.trajectories import Trajectory
+from srl_swe_envs.workspaces.reaper import reap
+
+from ..domains.live_tasks import LiveTasks, live_tasks
+from ..domains.swe_episodes import Attempt, SweEpisodes, attempts_of
+from ..domains.verdicts import Verdicts
+from ..episodes import Episodes
+from ..evaluation.schedule import processors
+from .data import RunData
+from .settings import RlvrStage, RunSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeSets:
+    """Episodes to learn from, and held-out ones from the tasks' beginnings."""
+
+    train: Episodes
+    heldout: Episodes
+
+
+@contextmanager
+def open_episodes(settings: RunSettings, base: Path, data: RunData, run: str) -> Iterator[EpisodeSets]:
+    """Both sets, usable inside the block; what killed runs left behind is removed first.
+
+    Raises ConfigError for tasks that can't be had, WorkspaceError when the machine can't run them.
+    """
+    stage = settings.rlvr
+    reap()
+    with ExitStack() as stack:
+        live = stack.enter_context(_live(_place(stage.tasks, base), stage, run))
+        if stage.heldout_tasks:
+            live_heldout = stack.enter_context(_live(_place(stage.heldout_tasks, base), stage, run))
+            tasks, heldout = live.tasks, live_heldout.tasks
+        else:
+            live_heldout, heldout = live, spread(live.tasks, stage.max_heldout_tasks)
+            tasks = tuple(task for task in live.tasks if task not in heldout)
+        tasks = tasks[: stage.max_tasks or None]
+        if not tasks:
+            raise ConfigError(f"rlvr.tasks: {stage.tasks} leaves no task to learn from")
+        measured = [Attempt(task=task) for task in spread(heldout, stage.max_heldout_tasks)]
+        yield EpisodeSets(
+            train=_episodes(_attempts(stage, tasks, data.train.trajectories), live, data, stage),
+            heldout=_episodes(measured, live_heldout, data, stage, follow=False),
+        )
+
+
+def spread(items: Sequence[T], count: int) -> tuple[T, ...]:
+    """At most `count` items, evenly spread over all of them."""
+    if len(items) <= count:
+        return tuple(items)
+    return tuple(items[len(items) * place // count] for place in range(count))
+
+
+def _live(name: str, stage: RlvrStage, run: str) -> AbstractContextManager[LiveTasks]:
+    return live_tasks(
+        name, backend=stage.backend, run=run, warm=stage.episodes.parallel, timeout_s=stage.test_timeout_s
+    )
+
+
+def _place(name: str, base: Path) -> str:
+    """A task file is looked up beside the configuration; names of sets stay."""
+    return str(base / name) if (base / name).is_file() else name
+
+
+def _attempts(stage: RlvrStage, tasks: Sequence[Task], trajectories: Sequence[Trajectory]) -> tuple[Attempt, ...]:
+    if stage.start == "expert" or stage.reward == "similarity":
+        return attempts_of(tasks, trajectories)
+    return tuple(Attempt(task=task) for task in tasks)
+
+
+def _episodes(
+    attempts: Sequence[Attempt], live: LiveTasks, data: RunData, stage: RlvrStage, *, follow: bool | None = None
+) -> SweEpisodes:
+    return SweEpisodes(
+        attempts=tuple(attempts),
+        prompts=data.prompts,
+        open_workspace=live.open_workspace,
+        verdicts=Verdicts(judge=live.judge, at_once=max(1, processors())),
+        scorer=data.scorer.scorer,
+        command_timeout_s=stage.command_timeout_s,
+        follow_expert=stage.reward == "similarity" if follow is None else follow,
+    )
