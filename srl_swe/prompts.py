@@ -85,7 +85,7 @@ def load_prompts(
     dialect_named(dialect)
     place = folder or ROOT / "agent_prompts" / dialect
     try:
-        templates = {name: _template(place / f"{name}.md") for name in _TEMPLATES}
+        templates = {name: read_template(place / f"{name}.md") for name in _TEMPLATES}
         settings = tomllib.loads((place / "prompt.toml").read_text(encoding="utf-8"))
         tools_file = place / "tools.json"
         tools = tuple(json.loads(tools_file.read_text(encoding="utf-8"))) if tools_file.exists() else ()
@@ -116,7 +116,8 @@ def elide(observation: Observation, max_chars: int) -> Observation:
     return Observation(text=shown, exit_code=observation.exit_code, elided_chars=observation.elided_chars + left_out)
 
 
-def _template(path: Path) -> jinja2.Template:
+def read_template(path: Path) -> jinja2.Template:
+    """A strict template from a file; raises ConfigError where its syntax is wrong, OSError where it is not there."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=False)
     try:
         template = environment.from_string(path.read_text(encoding="utf-8").rstrip("\n"))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from srl_swe.domains.math_answers import final_answer, last_boxed
+from srl_swe.domains.math.answers import final_answer, last_boxed
 from srl_swe.logs import Skipped, scan_logs
 
 
