@@ -88,3 +88,25 @@ def test_a_template_that_rewrites_earlier_turns_is_refused_with_the_way_out(fold
 def test_a_tokenizer_without_a_template_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="no chat template"):
         chat(folder, "")
+
+
+@pytest.mark.parametrize("template", [CHAT_TEMPLATE, GENERATION_THINKS], ids=["plain", "thinks"])
+def test_an_episode_that_repeats_a_conversation_has_its_tokens(folder: Path, template: str) -> None:
+    tokens, talk = chat(folder, template), conversation()
+    trunk = tokens.trunk(talk)
+    opening = talk.messages[: talk.targets[0].message]
+    ids, _ = tokens.prompt(opening)
+    for number, target in enumerate(trunk.targets):
+        reply = trunk.token_ids[slice(*target.expert_span)]
+        ids += reply
+        if number + 1 < len(trunk.targets):
+            place = talk.targets[number].message
+            ids += tokens.continuation(opening, talk.messages[place + 1 : talk.targets[number + 1].message])
+    assert ids == trunk.token_ids[: len(ids)]
+
+
+def test_a_template_that_rewrites_earlier_turns_is_no_template_for_episodes(folder: Path) -> None:
+    opening = conversation().messages[:2]
+    chat(folder).check_appends(opening)
+    with pytest.raises(TemplateError, match="only appends"):
+        chat(folder, LAST_TURN_DIFFERS).check_appends(opening)
