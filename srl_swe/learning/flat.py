@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .tree.head import score
 from .tree.layout import EXPERT, Terms
+from .tree.lockstep import Lockstep, alone
 from .tree.loss import LossConfig, LossSums, Normaliser, term_values, tree_loss
 from .tree.types import Tree
 
@@ -36,23 +37,30 @@ def flat_loss_backward(
     max_tokens: int,
     temperature: float = 1.0,
     backward: Callable[[Tensor], None] = Tensor.backward,
+    lockstep: Lockstep = alone,
 ) -> LossSums:
     """As `tree.loss_backward`; a micro-batch has at most `max_tokens` tokens with padding, but one row at least."""
     sums = LossSums()
-    for rows in _micro_batches(list(_rows(trees)), max_tokens):
-        terms = Terms(
-            sources=(),
-            targets=(),
-            trees=tuple(tree for row in rows for _, tree, _, _ in row.terms),
-            branches=tuple(branch for row in rows for _, _, branch, _ in row.terms),
-            offsets=tuple(offset for row in rows for *_, offset in row.terms),
-        )
-        logps, entropies = _scores(model, rows, temperature)
-        values = term_values(terms, trees, normaliser, loss, logps)
-        total, more = tree_loss(logps, entropies, values, loss)
-        sums += more
-        backward(total)
+    batches = list(_micro_batches(list(_rows(trees)), max_tokens))
+    with lockstep([True] * len(batches)) as turn:
+        for rows in batches:
+            turn(True)
+            logps, entropies = _scores(model, rows, temperature)
+            values = term_values(_terms(rows), trees, normaliser, loss, logps)
+            total, more = tree_loss(logps, entropies, values, loss)
+            sums += more
+            backward(total)
     return sums
+
+
+def _terms(rows: Sequence[FlatRow]) -> Terms:
+    return Terms(
+        sources=(),
+        targets=(),
+        trees=tuple(tree for row in rows for _, tree, _, _ in row.terms),
+        branches=tuple(branch for row in rows for _, _, branch, _ in row.terms),
+        offsets=tuple(offset for row in rows for *_, offset in row.terms),
+    )
 
 
 def _rows(trees: Sequence[Tree]) -> Iterator[FlatRow]:

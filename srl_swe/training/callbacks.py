@@ -16,6 +16,7 @@ from transformers import TrainerCallback
 from ..learning.episode_groups import SampledEpisode
 from ..learning.groups import Group, SampledReply
 from .folder import mark_complete
+from .ranks import wait
 
 _SHOWN = (
     "reward/mean",
@@ -29,10 +30,11 @@ _SHOWN = (
 
 
 class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformers is untyped for us
-    """Marks checkpoints that were written to their end."""
+    """Marks checkpoints that every rank wrote its part of."""
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """See TrainerCallback."""
+        wait()
         if state.is_world_process_zero:
             mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 

@@ -16,6 +16,7 @@ from ..learning.tiny import make_tiny_model
 from .data import DataSet, RunData, load_data, tokenize
 from .episodes import EpisodeSets, open_episodes
 from .folder import open_run, write_json
+from .ranks import first, is_first, together
 from .settings import RunSettings
 from .stages import StageData, StageResult, run_stage
 from .summary import stage_figures, summary_table
@@ -27,13 +28,18 @@ def train(config: Path, *, out: Path, overrides: Sequence[str] = (), fresh: bool
     Raises ConfigError for anything the user can mend, before anything is trained.
     """
     settings = load_config(RunSettings, config, overrides)
-    open_run(out, config_to_toml(settings), fresh=fresh)
-    base = config.resolve().parent
+    with together(out):
+        first(lambda: open_run(out, config_to_toml(settings), fresh=fresh))
+        return _train(settings, config.resolve().parent, out)
+
+
+def _train(settings: RunSettings, base: Path, out: Path) -> dict[str, Any]:
     data = load_data(settings, base)
-    start = _start(settings, base, out, data)
+    start = first(lambda: _start(settings, base, out, data))
     staged = _tokenized(settings, start, data, partial(open_episodes, settings, base, data, out.name))
-    write_json(out / "data.json", {"train": data.train.counts.record(), "heldout": data.heldout.counts.record()})
-    print(_data_line(data), flush=True)
+    if is_first():
+        write_json(out / "data.json", {"train": data.train.counts.record(), "heldout": data.heldout.counts.record()})
+        print(_data_line(data), flush=True)
     results: list[StageResult] = []
     model = start
     for number, name in enumerate(settings.stages, start=1):
@@ -42,8 +48,9 @@ def train(config: Path, *, out: Path, overrides: Sequence[str] = (), fresh: bool
         results.append(result)
         model = result.model
     summary = _summary(results, model)
-    write_json(out / "summary.json", summary)
-    print(summary_table(results), flush=True)
+    if is_first():
+        write_json(out / "summary.json", summary)
+        print(summary_table(results), flush=True)
     return summary
 
 

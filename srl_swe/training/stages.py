@@ -33,6 +33,7 @@ from ..learning.tree.model import prepare
 from .callbacks import CompleteCheckpoints, MetricsFile, Progress, SamplesFile
 from .episodes import EpisodeSets
 from .folder import last_checkpoint, write_json
+from .ranks import first, on_cpu
 from .settings import RunSettings
 
 
@@ -68,10 +69,10 @@ def run_stage(
     `before`: held-out figures of the start where they are known, as the stage before measured them.
     """
     done = folder / "stage.json"
-    if done.exists():
-        return StageResult(**json.loads(done.read_text(encoding="utf-8")))
+    if text := first(lambda: _read(done)):
+        return StageResult(**json.loads(text))
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = last_checkpoint(folder)
+    checkpoint = first(lambda: last_checkpoint(folder))
     loaded = load_model(start, dtype=settings.model.weights, lora=settings.model.lora)
     if settings.tree.enabled:
         prepare(loaded.model, backend=settings.tree.attention)
@@ -83,19 +84,24 @@ def run_stage(
             trainer.resume_episodes(checkpoint)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     result = _result(name, folder, start, trainer, before)
-    write_json(done, {field: getattr(result, field) for field in StageResult.__slots__})
+    first(lambda: write_json(done, {field: getattr(result, field) for field in StageResult.__slots__}))
     return result
 
 
 def _before(trainer: TreeTraining, folder: Path) -> dict[str, float]:
     """Held-out figures of the stage's start, measured once."""
     kept = folder / "before.json"
-    if kept.exists():
-        found: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))
+    if text := first(lambda: _read(kept)):
+        found: dict[str, float] = json.loads(text)
         return found
     before = trainer.evaluate()
-    write_json(kept, before)
+    first(lambda: write_json(kept, before))
     return before
+
+
+def _read(path: Path) -> str:
+    """The text of a file; empty when there is none."""
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _result(name: str, folder: Path, start: str, trainer: TreeTraining, before: dict[str, float]) -> StageResult:
@@ -232,6 +238,7 @@ def _arguments(stage: StageSettings, folder: Path, order: StepOrder, settings: R
         "weight_decay": stage.weight_decay,
         "max_grad_norm": stage.max_grad_norm,
         "gradient_accumulation_steps": 1,
+        "use_cpu": on_cpu(),
         "gradient_checkpointing": settings.model.gradient_checkpointing,
         "bf16": settings.model.precision == "mixed",
         "logging_steps": 1,

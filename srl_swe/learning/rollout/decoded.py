@@ -10,7 +10,7 @@ from ..chat_tokens import ChatTokenizer
 from ..groups import Group
 from ..settings import RolloutSettings
 from .decoder import generate
-from .sampler import Request, prompt_tree, sampled_reply
+from .sampler import Request, prompt_tree, sampled_reply, step_key
 from .sampling import SamplingParams
 
 
@@ -40,6 +40,7 @@ class DecoderSampler:
             ),
             max_tokens=self.prefill_tokens,
             max_cache_bytes=int(self.settings.cache_gib * 2**30),
+            keys=[[step_key(trunk, target) for target in targets] for trunk, targets in requests],
         )
         return tuple(
             Group(

@@ -23,7 +23,7 @@ from ..tree.planner import path_segments
 from ..tree.store import TrunkStore
 from ..tree.types import Tree
 from .decoding import Cohort, DecodePass, OwnCache
-from .sampling import DrawnReply, SamplingParams, draw
+from .sampling import DrawnReply, SamplingParams, draw, seed_of
 
 COMPACTION = 0.75  # finished rows are dropped once fewer than this share of a batch's rows is unfinished
 
@@ -60,11 +60,13 @@ def generate(
     sampling: SamplingParams,
     max_tokens: int = 4096,
     max_cache_bytes: int = 2 * 2**30,
+    keys: Sequence[Sequence[str]] = (),
 ) -> tuple[tuple[tuple[DrawnReply, ...], ...], ...]:
     """Sample `group_size` replies to every step of every tree: `result[tree][step][member]`.
 
     The model must be tree-capable (`prepare`). max_tokens bounds the rows of the trunk's forward; max_cache_bytes the
-    keys and values of the replies decoded together (at least one reply).
+    keys and values of the replies decoded together (at least one reply). keys: a name for each step of each tree, on
+    which its draws depend; their places when left out.
     """
     seats = [
         Seat(tree=t, step=k, member=g, number=0)
@@ -73,8 +75,7 @@ def generate(
         for g in range(group_size)
     ]
     seats = [replace(seat, number=number) for number, seat in enumerate(seats)]
-    source = torch.Generator().manual_seed(sampling.seed)
-    uniforms = torch.rand(len(seats), sampling.max_new_tokens, generator=source, dtype=torch.float64)
+    uniforms = _uniforms(seats, group_size, sampling, keys)
     found: dict[tuple[int, int, int], DrawnReply] = {}
     rows = _rows_at_once(model, trees, sampling, max_cache_bytes)
     held: dict[int, Prefilled] = {}
@@ -89,6 +90,18 @@ def generate(
         tuple(tuple(found[t, k, g] for g in range(group_size)) for k in range(len(tree.steps)))
         for t, tree in enumerate(trees)
     )
+
+
+def _uniforms(
+    seats: Sequence[Seat], group_size: int, sampling: SamplingParams, keys: Sequence[Sequence[str]]
+) -> Tensor:
+    """Each seat's draws in [0, 1), `[seats, max_new_tokens]`."""
+    drawn = [torch.zeros(0, sampling.max_new_tokens, dtype=torch.float64)]
+    for tree, step in dict.fromkeys((seat.tree, seat.step) for seat in seats):
+        key = keys[tree][step] if keys else f"{tree}/{step}"
+        source = torch.Generator().manual_seed(seed_of(sampling.seed, key))
+        drawn.append(torch.rand(group_size, sampling.max_new_tokens, generator=source, dtype=torch.float64))
+    return torch.cat(drawn)
 
 
 def _rows_at_once(model: nn.Module, trees: Sequence[Tree], sampling: SamplingParams, max_cache_bytes: int) -> int:

@@ -12,7 +12,8 @@ from torch import Tensor
 from ..chat_tokens import ChatTokenizer
 from ..groups import Group
 from ..settings import RolloutSettings
-from .sampler import Request, prompt_tree, sampled_reply
+from .sampler import Request, prompt_tree, sampled_reply, step_key
+from .sampling import seed_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +33,17 @@ class GenerateSampler:
         devices = [] if model.device.type == "cpu" else [model.device]
         try:
             with torch.random.fork_rng(devices=devices):
-                torch.manual_seed(seed)
-                return tuple(self._groups(model, requests, replies, greedy))
+                return tuple(self._groups(model, requests, replies, seed, greedy))
         finally:
             model.train(was_training)
 
-    def _groups(self, model: Any, requests: Sequence[Request], replies: int, greedy: bool) -> Iterator[Group]:
+    def _groups(
+        self, model: Any, requests: Sequence[Request], replies: int, seed: int, greedy: bool
+    ) -> Iterator[Group]:
         for trunk, targets in requests:
             tree = prompt_tree(trunk, targets)
             for place, target in enumerate(targets):
+                torch.manual_seed(seed_of(seed, step_key(trunk, target)))
                 found = self._replies(model, tree.prompt(place), replies, greedy)
                 said = tuple(sampled_reply(self.chat, trunk, ids, logps) for ids, logps in found)
                 yield Group(trunk=trunk, target=target, replies=said, rewards=())

@@ -21,8 +21,16 @@ class ReplySampler(Protocol):
     def sample(
         self, model: Any, requests: Sequence[Request], *, replies: int, seed: int, greedy: bool = False
     ) -> tuple[Group, ...]:
-        """One group per requested target, in order, with `replies` replies and no rewards yet."""
+        """One group per requested target, in order, with `replies` replies and no rewards yet.
+
+        Draws depend on the seed and on `step_key`, so not on which rank of how many samples the target.
+        """
         ...
+
+
+def step_key(trunk: Trunk, target: int) -> str:
+    """A name for a target that is the same in every process."""
+    return f"{trunk.conversation}#{trunk.targets[target].step}"
 
 
 def prompt_tree(trunk: Trunk, targets: Sequence[int]) -> Tree:

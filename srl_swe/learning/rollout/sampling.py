@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +15,8 @@ from srl_swe_envs.errors import ConfigError
 class SamplingParams:
     """How replies are drawn.
 
-    stop_token_ids: a reply ends with the first of them, which it contains. seed: the same seed, prompts and group
-    size give the same draws, however the rows are divided over forwards.
+    stop_token_ids: a reply ends with the first of them, which it contains. seed: the same seed, key of a prompt and
+    group size give the same draws, whatever is decoded beside it.
     """
 
     max_new_tokens: int
@@ -45,6 +46,11 @@ class DrawnReply:
     token_ids: tuple[int, ...]
     logps: tuple[float, ...]
     stopped: bool
+
+
+def seed_of(*parts: object) -> int:
+    """A seed that depends on all parts, the same in every process."""
+    return random.Random("/".join(map(str, parts))).getrandbits(62)
 
 
 def draw(logits: Tensor, uniforms: Tensor, params: SamplingParams) -> tuple[Tensor, Tensor]:

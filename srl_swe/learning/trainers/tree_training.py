@@ -30,7 +30,7 @@ from ..tree.engine import loss_backward
 from ..tree.loss import LossConfig, LossSums, Normaliser
 from ..tree.planner import drop_still
 from ..tree.types import Tree
-from .reduction import all_reduce_gradients, all_reduce_normaliser
+from .distribution import distribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,22 +64,24 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
         return DataLoader([{"step": step} for step in range(self.args.max_steps)], batch_size=1, collate_fn=list)  # type: ignore[arg-type]
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
-        """Make the batch of the current step and add its gradients; gives the detached loss."""
+        """Make the batch of the current step and add its gradients; gives the detached loss of the whole batch."""
         model.train()
         trees = self.trees_of_step(self.state.global_step)
         began = time.perf_counter()
-        normaliser = all_reduce_normaliser(Normaliser.of(trees), self.accelerator)
+        spread = distribution(model, self.accelerator)
         add_gradients = loss_backward if self.data.tree.enabled else flat_loss_backward
-        sums = add_gradients(
-            self.accelerator.unwrap_model(model),  # a wrapper of replicas would reduce at every backward, not once
+        mine = add_gradients(
+            spread.model,
             [drop_still(tree) for tree in trees],
             loss=self.loss_config,
-            normaliser=normaliser,
+            normaliser=sum(gather_object([Normaliser.of(trees)]), Normaliser()),
             max_tokens=self.data.tree.tokens_per_pass,
             temperature=self.temperature,
             backward=self.accelerator.backward,
         )
-        all_reduce_gradients(model, self.accelerator)
+        sums = sum(gather_object([mine]), LossSums())
+        if sums.tokens or sums.expert_tokens:  # else no rank has a gradient, and the optimizer passes over all weights
+            spread.sum_gradients()
         self.record("time/update_s", time.perf_counter() - began)
         self._record_sums(sums)
         return torch.tensor(sums.loss, device=self.args.device)

@@ -20,7 +20,6 @@ to them; then the segments go in reverse, each forwarded with gradient and given
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -29,9 +28,10 @@ from torch import Tensor, nn
 from srl_swe_envs.errors import ConfigError
 
 from .layout import EXPERT, Row, Terms
+from .lockstep import Lockstep, Turn, alone
 from .loss import LossConfig, LossSums, Normaliser, term_values, tree_loss
 from .model import RowPass, Scores, run_row
-from .planner import Pass, Spine, forwards, plan
+from .planner import Pass, Spine, plan, turns
 from .store import TrunkStore, inject
 from .types import Tree
 
@@ -83,32 +83,32 @@ def loss_backward(
     max_tokens: int,
     temperature: float = 1.0,
     backward: Callable[[Tensor], None] = Tensor.backward,
-    synchronise: Callable[[bool], AbstractContextManager[None]] | None = None,
+    lockstep: Lockstep = alone,
 ) -> LossSums:
     """Add the gradients of the trees' loss to the parameters' `.grad`; gives the sums for metrics.
 
     max_tokens: the longest row, i.e. how many tokens' activations exist at once.
     backward: called on scalars whose gradients add up (`accelerator.backward`); they include the gradients that the
     stored keys and values collected, so a loss scale that is not 1 (float16) is not supported.
-    synchronise: called with whether a forward-backward is the last one; its context wraps both (DDP's no_sync).
+    lockstep: keeps ranks that share one sharded model at the same forward and backward.
     """
     _refuse_reentrant(model)
     passes = plan(trees, max_tokens=max_tokens)
-    learner = _Learner(
-        model=model,
-        trees=trees,
-        loss=loss,
-        normaliser=normaliser,
-        temperature=temperature,
-        backward=backward,
-        synchronise=synchronise or (lambda last: nullcontext()),
-        left=forwards(passes),
-    )
-    for item in passes:
-        if isinstance(item, Row):
-            learner.learn(item, None)
-        else:
-            learner.learn_spine(item, None)
+    with lockstep(turns(passes)) as turn:
+        learner = _Learner(
+            model=model,
+            trees=trees,
+            loss=loss,
+            normaliser=normaliser,
+            temperature=temperature,
+            backward=backward,
+            turn=turn,
+        )
+        for item in passes:
+            if isinstance(item, Row):
+                learner.learn(item, None)
+            else:
+                learner.learn_spine(item, None)
     return learner.sums
 
 
@@ -156,7 +156,7 @@ def _fill(segments: Sequence[Row], store: TrunkStore, forward: Callable[[Row, bo
 
 @dataclass(slots=True, kw_only=True)
 class _Learner:
-    """Forwards and backpropagates passes; `left` counts the forward-backwards to come."""
+    """Forwards and backpropagates passes; `turn` is called before each forward."""
 
     model: nn.Module
     trees: Sequence[Tree]
@@ -164,16 +164,14 @@ class _Learner:
     normaliser: Normaliser
     temperature: float
     backward: Callable[[Tensor], None]
-    synchronise: Callable[[bool], AbstractContextManager[None]]
-    left: int
+    turn: Callable[[Turn], None]
     sums: LossSums = field(default_factory=LossSums)
 
     def learn_spine(self, spine: Spine, above: TrunkStore | None) -> None:
         """Two passes over a spine (see the module's docstring)."""
         store = TrunkStore(length=spine.length, base=spine.base, parent=above)
-        unread = () if spine.read else spine.segments[-1:]  # nothing reads what the last segment would store
         with torch.no_grad():
-            _fill(spine.segments[: len(spine.segments) - len(unread)], store, lambda row, last: self._store(row, store))
+            _fill(spine.stored, store, lambda row, last: self._store(row, store))
         for leaf in spine.leaves:
             self.learn(leaf, store)
         for child in spine.children:
@@ -183,17 +181,17 @@ class _Learner:
 
     def learn(self, row: Row, store: TrunkStore | None, *, injected: bool = False) -> None:
         """One forward and backward; `injected`: the row's own keys and values get their sums from the store."""
-        self.left -= 1
-        with self.synchronise(self.left == 0):
-            scores, tree = run_row(self.model, row, store=store, capture=injected, temperature=self.temperature)
-            total = self._loss(row, scores)
-            if injected and store is not None:
-                total = total + _stored_gradients(row, tree, store)
-            if total.requires_grad:
-                self.backward(total)
+        self.turn(True)
+        scores, tree = run_row(self.model, row, store=store, capture=injected, temperature=self.temperature)
+        total = self._loss(row, scores)
+        if injected and store is not None:
+            total = total + _stored_gradients(row, tree, store)
+        if total.requires_grad:
+            self.backward(total)
 
     def _store(self, row: Row, store: TrunkStore) -> RowPass:
         """Forward a segment without its loss terms, for its keys and values."""
+        self.turn(False)
         bare = Row(token_ids=row.token_ids, positions=row.positions, blocks=row.blocks, terms=_NO_TERMS)
         return run_row(self.model, bare, store=store, capture=True)[1]
 

@@ -195,8 +195,24 @@ def forward_tree(model: nn.Module, token_ids: Any, positions: Any, tree: TreeRea
         # A 4-D mask is passed on as it is; None would let transformers guess packed sequences from the positions.
         attention_mask=torch.zeros(1, 1, 1, 1, device=device),
         use_cache=False,
-        tree=tree,
+        tree=_Sealed(tree),
     )
+
+
+class _Sealed:
+    """A tree argument that no wrapper looks into: FSDP2 copies dataclasses on the way to replace tensors in them."""
+
+    __slots__ = ("_tree", "attend", "read_out")
+
+    def __init__(self, tree: TreeReader) -> None:
+        self._tree = tree
+        self.attend = tree.attend
+        self.read_out = tree.read_out
+
+    @property
+    def reach(self) -> int:
+        """See `TreeAttention`."""
+        return self._tree.reach
 
 
 def _tree_forward(kind: type[nn.Module]) -> Any:

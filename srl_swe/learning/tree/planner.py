@@ -22,6 +22,7 @@ from .layout import (
     used_trunk,
     whole_row,
 )
+from .lockstep import Turn
 from .types import Branch, Tree
 
 
@@ -39,6 +40,11 @@ class Spine:
     def read(self) -> bool:
         """Whether anything reads the path's keys and values after its last segment."""
         return bool(self.leaves or self.children)
+
+    @property
+    def stored(self) -> tuple[Row, ...]:
+        """Segments whose keys and values something reads: all, or all but the last."""
+        return self.segments if self.read else self.segments[:-1]
 
 
 Pass = Row | Spine
@@ -135,12 +141,16 @@ def plan(trees: Sequence[Tree], *, max_tokens: int) -> tuple[Pass, ...]:
     return (*spines, *(whole_row(members) for _, members in bins))
 
 
-def forwards(passes: Sequence[Pass]) -> int:
-    """How many forwards with gradient the passes take: what ranks must agree on under FSDP."""
-    return sum(
-        1 if isinstance(item, Row) else len(item.segments) + len(item.leaves) + forwards(item.children)
-        for item in passes
-    )
+def turns(passes: Sequence[Pass]) -> tuple[Turn, ...]:
+    """The forwards that learning the passes takes, in order; see `Spine.stored` for those without a backward."""
+    found: list[Turn] = []
+    for item in passes:
+        if isinstance(item, Row):
+            found.append(True)
+        else:
+            found += [False] * len(item.stored) + [True] * len(item.leaves)
+            found += [*turns(item.children), *([True] * len(item.segments))]
+    return tuple(found)
 
 
 def _first_fit(
