@@ -25,7 +25,7 @@ class Opening:
     """What all episodes of a group have read when they begin."""
 
     name: str
-    """The task's id, for samples and messages."""
+    """The task's id or its trajectory's; draws depend on it."""
     messages: tuple[Message, ...]
     tools: tuple[object, ...] = ()
     """JSON function schemas handed to the chat template."""

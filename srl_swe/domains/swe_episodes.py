@@ -57,7 +57,8 @@ class SweEpisodes:
         messages = list(self.prompts.opening(attempt.task))
         for turn in attempt.expert.turns[:step] if attempt.expert else ():
             messages += [self.prompts.reply(turn), self.prompts.observation(turn.observation or _NOTHING_SEEN)]
-        return Opening(name=attempt.task.id, messages=tuple(messages), tools=self.prompts.tools)
+        name = attempt.expert.id if attempt.expert else attempt.task.id
+        return Opening(name=name, messages=tuple(messages), tools=self.prompts.tools)
 
     def begin(self, task: int, *, step: int = 0) -> Episode:
         """A workspace brought to the expert's step by its actions, every outcome compared with the recorded one."""

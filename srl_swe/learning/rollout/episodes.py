@@ -23,6 +23,7 @@ from ..groups import Group, SampledReply
 from ..settings import EpisodeSettings
 from .running import RunningEpisode
 from .sampler import ReplySampler, Request
+from .sampling import seed_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,8 @@ class EpisodePlayer:
     ) -> tuple[Group, ...]:
         """One group of `replies` episodes per start, in order; the replies of a group are `SampledEpisode`s.
 
-        An episode that the infrastructure broke has the reward `infra`, one that could not begin `masked`.
+        Draws depend on the seed, the opening's name and the member, not on what else is played. An episode that the
+        infrastructure broke has the reward `infra`, one that could not begin `masked`.
         """
         openings = [self.episodes.opening(start.task, step=start.step) for start in starts]
         trunks = [self._trunk(opening, start) for opening, start in zip(openings, starts, strict=True)]
@@ -69,7 +71,7 @@ class EpisodePlayer:
                 seat: RunningEpisode(opening=openings[seat.group], start=trunks[seat.group].token_ids)
                 for seat in seats[at : at + self.settings.parallel]
             }
-            self._play_wave(model, wave, starts, trunks, seed=seed + at, greedy=greedy)
+            self._play_wave(model, wave, starts, trunks, seed=seed, greedy=greedy)
             played.update({seat: episode.result(self.chat) for seat, episode in wave.items()})
         return tuple(
             self._group(trunk, [played[Seat(group=number, member=member)] for member in range(replies)])
@@ -104,10 +106,11 @@ class EpisodePlayer:
                 live = [seat for seat, episode in wave.items() if not episode.stop]
                 if not live:
                     break
-                said = self._sampled(model, wave, live, trunks, seed=seed + turn * 1_000_003, greedy=greedy)
-                moves = [pool.submit(wave[seat].move, reply, self.chat) for seat, reply in zip(live, said, strict=True)]
+                said = self._sampled(model, wave, live, trunks, seed=seed_of(seed, turn), greedy=greedy)
+                moves = [pool.submit(wave[seat].move, reply) for seat, reply in zip(live, said, strict=True)]
                 _wait(moves)
                 for seat in live:
+                    wave[seat].read(self.chat)
                     wave[seat].limit(self.settings, self.max_reply_tokens)
                 self._end({seat: wave[seat] for seat in live}, pool, endings)
             _wait(endings)

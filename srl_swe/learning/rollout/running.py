@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from srl_swe_envs.errors import WorkspaceError
 from srl_swe_envs.rewards.score import StepReward
 
+from ...conversations import Message
 from ...episodes import Ending, Episode, Episodes, Opening, UnusableStart
 from ..chat_tokens import ChatTokenizer
 from ..episode_groups import EpisodeTurn, SampledEpisode
@@ -37,6 +38,7 @@ class RunningEpisode:
     flags: tuple[str, ...] = ()
     world_s: float = 0.0
     _episode: Episode | None = None
+    _unread: tuple[Message, ...] = ()
 
     def begin(self, episodes: Episodes, task: int, step: int) -> None:
         """Open the world."""
@@ -47,8 +49,8 @@ class RunningEpisode:
         except UnusableStart as error:
             self.stop, self.outcome = "unusable_start", StepReward.masked(str(error))
 
-    def move(self, reply: SampledReply, chat: ChatTokenizer) -> None:
-        """Let a sampled reply happen and add what came back."""
+    def move(self, reply: SampledReply) -> None:
+        """Let a sampled reply happen in the world."""
         assert self._episode is not None
         begin = len(self.token_ids)
         self._grow(reply.token_ids, reply.logps, trained=True)
@@ -59,17 +61,20 @@ class RunningEpisode:
             self._broken(error)
             return
         self.world_s += time.monotonic() - began
-        self.turns.append(
-            EpisodeTurn(
-                begin=begin, end=len(self.token_ids), malformed=seen.malformed, step=seen.step, reward=seen.reward
-            )
+        turn = EpisodeTurn(
+            begin=begin, end=len(self.token_ids), malformed=seen.malformed, step=seen.step, reward=seen.reward
         )
-        self.stop = seen.stop
-        if not self.stop:
-            between = chat.continuation(self.opening.messages, seen.messages, self.opening.tools)
-            ended = () if reply.ended else (chat.tokenizer.eos_token_id,)
-            added = (*ended, *between)
-            self._grow(added, (math.nan,) * len(added), trained=False)
+        self.turns.append(turn)
+        self.stop, self._unread = seen.stop, seen.messages
+
+    def read(self, chat: ChatTokenizer) -> None:
+        """Add the tokens of what came back. Not for several threads: tokenizers are not safe there."""
+        if self.stop:
+            return
+        added = chat.continuation(self.opening.messages, self._unread, self.opening.tools)
+        if self.token_ids[-1] != chat.tokenizer.eos_token_id:
+            added = (chat.tokenizer.eos_token_id, *added)  # the reply was cut off
+        self._grow(added, (math.nan,) * len(added), trained=False)
 
     def limit(self, settings: EpisodeSettings, max_reply_tokens: int) -> None:
         """End the episode when it has reached a limit."""
