@@ -1,0 +1,117 @@
+"""One run on two ranks (CPU, gloo), as `accelerate launch` starts it: the same update as on one, and no silent half."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from srl_swe.cli import main
+
+ROOT = Path(__file__).resolve().parents[3]
+RECIPE = ROOT / "examples" / "accelerate" / "ddp.yaml"
+
+
+def arguments(workdir: Path, out: str, *changes: str) -> list[str]:
+    """The command's arguments; changes are KEY=VALUE."""
+    sets = [part for change in changes for part in ("--set", change)]
+    return ["train", str(workdir / "run.toml"), "--out", str(workdir / out), *sets]
+
+
+def on_two_ranks(workdir: Path, out: str, *changes: str) -> subprocess.Popen[str]:
+    """The same command, started on two ranks."""
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(RECIPE)]
+    command = [*launcher, "--main_process_port", "0", "-m", "srl_swe", *arguments(workdir, out, *changes)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True
+    )
+
+
+def updates(stage: Path) -> dict[int, dict[str, float]]:
+    """What each update of a stage logged, without times."""
+    lines = [json.loads(line) for line in (stage / "metrics.jsonl").read_text().splitlines()]
+    return {
+        line["step"]: {name: value for name, value in line.items() if not name.startswith("time")}
+        for line in lines
+        if "grad_norm" in line
+    }
+
+
+def weights(checkpoint: Path) -> torch.Tensor:
+    """All weights as one vector."""
+    found = load_file(checkpoint / "model.safetensors")
+    return torch.cat([found[name].flatten() for name in sorted(found)])
+
+
+def test_the_same_batches_give_the_same_updates_on_one_rank_and_on_two(workdir: Path) -> None:
+    assert main(arguments(workdir, "learned", 'stages=["sft"]', "data.heldout_steps=1")) == 0
+    start = workdir / "learned/1-sft/checkpoint-100"
+    few = (f"model.path={start}", "sft.max_steps=2", "sft.evaluate_every=2", "srl.max_steps=2")
+    two = on_two_ranks(workdir, "two", *few)
+    assert main(arguments(workdir, "one", *few)) == 0
+    _, said = two.communicate(timeout=500)
+    assert two.returncode == 0, said
+    for stage in ("1-sft", "2-srl"):
+        alone, together = workdir / "one" / stage, workdir / "two" / stage
+        assert {path.name for path in (together / "checkpoint-2").glob("rng_state*")} == {
+            "rng_state_0.pth",
+            "rng_state_1.pth",
+        }
+        found, expected = updates(together), updates(alone)
+        assert found.keys() == expected.keys() == {1, 2}
+        for step, values in expected.items():
+            assert found[step] == pytest.approx(values, rel=1e-4, abs=1e-6)
+        moved = (weights(alone / "checkpoint-2") - weights(start)).norm()
+        apart = (weights(together / "checkpoint-2") - weights(alone / "checkpoint-2")).norm()
+        assert moved > 0
+        assert apart < 1e-3 * moved
+    summaries = [json.loads((workdir / out / "summary.json").read_text()) for out in ("one", "two")]
+    assert _figures(summaries[1]) == pytest.approx(_figures(summaries[0]), abs=1e-6)
+
+
+def _figures(summary: Any) -> list[float]:
+    return [stage["heldout"][name] for stage in summary["stages"] for name in ("reward", "greedy_reward", "steps")]
+
+
+def test_a_lost_rank_ends_the_run_with_one_line_and_a_checkpoint_to_go_on_from(workdir: Path) -> None:
+    changes = ('stages=["sft"]', "sft.max_steps=20", "sft.evaluate_every=5", "sft.keep_checkpoints=4")
+    run = on_two_ranks(workdir, "out", *changes)
+    while not (workdir / "out/1-sft/checkpoint-5/complete").exists():
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.05)
+    os.kill(second_rank(run.pid), signal.SIGKILL)
+    _, said = run.communicate(timeout=300)
+    assert run.returncode == 1
+    line = next(line for line in said.splitlines() if line.startswith("srl-swe: rank 0 of 2"))
+    assert "run the same command again" in line
+    assert not (workdir / "out/summary.json").exists()
+    assert main(arguments(workdir, "out", *changes)) == 0  # on one rank: how many there are may change
+    assert main(arguments(workdir, "whole", *changes)) == 0
+    found, expected = updates(workdir / "out/1-sft"), updates(workdir / "whole/1-sft")
+    assert found.keys() == expected.keys() == set(range(1, 21))
+    assert found[20]["loss"] == pytest.approx(expected[20]["loss"], rel=0.02)
+
+
+def second_rank(launcher: int) -> int:
+    """The process of rank 1 among those that a launcher started."""
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            status = (process / "status").read_text()
+            environment = (process / "environ").read_bytes().split(b"\0")
+        except OSError:  # it ended meanwhile
+            continue
+        if f"PPid:\t{launcher}\n" in status and b"RANK=1" in environment:
+            return int(process.name)
+    raise AssertionError("no second rank")
