@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,11 @@ _TEMPLATES = ("system", "task", "observation", "malformed")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSet:
-    """The words around an agent's turns in one reply dialect."""
+    """The words around an agent's turns in one reply dialect.
+
+    White space at the end of an issue or an observation is left out: log formats keep it or not, and what a model
+    learns from logs must be what it meets live, token by token.
+    """
 
     dialect: str
     templates: dict[str, jinja2.Template]
@@ -38,6 +42,7 @@ class PromptSet:
 
     def opening(self, task: Task) -> tuple[Message, ...]:
         """The messages before the first turn."""
+        task = replace(task, problem=task.problem.rstrip())
         system = self._render("system", task=task, several=self.several)
         return (Message(role="system", content=system), Message(role="user", content=self._render("task", task=task)))
 
@@ -63,7 +68,8 @@ class PromptSet:
 
     def observation(self, observation: Observation) -> Message:
         """What comes back after an action."""
-        shown = elide(observation, self.observation_chars) if self.observation_chars else observation
+        ended = replace(observation, text=observation.text.rstrip())
+        shown = elide(ended, self.observation_chars) if self.observation_chars else ended
         return Message(role=self.observation_role, content=self._render("observation", observation=shown))
 
     def malformed(self, reason: str) -> Message:
