@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 from srl_swe_envs.errors import ConfigError
 
+from .rollout.vllm_settings import VllmRollout
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraSettings:
@@ -35,11 +37,17 @@ class TreeSettings:
 class RolloutSettings:
     """Where replies come from."""
 
+    engine: Literal["auto", "decoder", "generate", "vllm"] = "auto"
+    """`decoder` shares trunks on plain transformers, `generate` is transformers' own. `auto`: `decoder`, or `generate`
+    where trees are off."""
     temperature: float = 1.0
     top_p: float = 1.0
     max_reply_tokens: int = 1024
     cache_gib: float = 2.0
     """Bounds the memory of the replies that are decoded together."""
+    gap_warning: float = 0.05
+    """Mean distance of the sampler's log-probabilities from the trainer's above which a line warns."""
+    vllm: VllmRollout = field(default_factory=VllmRollout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

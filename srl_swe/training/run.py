@@ -12,11 +12,13 @@ from ..config import config_to_toml, load_config
 from ..learning.chat_tokens import ChatTokenizer
 from ..learning.heldout import thin
 from ..learning.models import load_tokenizer
+from ..learning.rollout.engines import open_rollouts
 from ..learning.tiny import make_tiny_model
 from .data import DataSet, RunData, load_data, tokenize
 from .episodes import EpisodeSets, open_episodes
 from .folder import open_run, write_json
 from .ranks import first, is_first, together
+from .rollouts import vllm_needs
 from .settings import RunSettings
 from .stages import StageData, StageResult, run_stage
 from .summary import stage_figures, summary_table
@@ -42,11 +44,12 @@ def _train(settings: RunSettings, base: Path, out: Path) -> dict[str, Any]:
         print(_data_line(data), flush=True)
     results: list[StageResult] = []
     model = start
-    for number, name in enumerate(settings.stages, start=1):
-        before = results[-1].after if results else None
-        result = run_stage(name, out / f"{number}-{name}", model, staged, settings, before)
-        results.append(result)
-        model = result.model
+    with open_rollouts(settings.rollout, settings.tree, vllm_needs(settings, start, staged, out)) as rollouts:
+        for number, name in enumerate(settings.stages, start=1):
+            before = results[-1].after if results else None
+            result = run_stage(name, out / f"{number}-{name}", model, staged, settings, rollouts, before)
+            results.append(result)
+            model = result.model
     summary = _summary(results, model)
     if is_first():
         write_json(out / "summary.json", summary)

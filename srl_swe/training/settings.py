@@ -11,6 +11,7 @@ from typing import Literal
 
 from srl_swe_envs.errors import ConfigError
 
+from ..learning.rollout.vllm_start import check_vllm
 from ..learning.settings import (
     LoraSettings,
     RlvrSettings,
@@ -164,6 +165,7 @@ class RunSettings:
         if unknown or not self.stages:
             raise ConfigError(f"stages: any of {', '.join(STAGES)} in order, not {unknown or 'nothing'}")
         self._check_episodes()
+        self._check_rollouts()
         if self.prompt.merge_steps != 1 and self.reward.scorer in ("structured", "edit_effect"):
             raise ConfigError(
                 f"reward.scorer = {self.reward.scorer!r} compares single actions: with prompt.merge_steps take "
@@ -173,6 +175,19 @@ class RunSettings:
             raise ConfigError(
                 "prompt.thoughts = false leaves thoughts out of the expert's replies too, and learning from them would "
                 "teach malformed replies: leave out the stage 'sft' and srl.expert_weight, or show thoughts"
+            )
+
+    def _check_rollouts(self) -> None:
+        """What the engine of the rollouts can do."""
+        rollout = self.rollout
+        if rollout.engine == "decoder" and not self.tree.enabled:
+            raise ConfigError("rollout.engine: 'decoder' needs tree.enabled = true")
+        if rollout.engine == "vllm":
+            check_vllm(
+                rollout.vllm,
+                temperature=rollout.temperature,
+                top_p=rollout.top_p,
+                lora_rank=self.model.lora.rank,
             )
 
     def _check_episodes(self) -> None:

@@ -16,14 +16,12 @@ from trl import GRPOConfig
 
 from ..conversations import ReplyScorer
 from ..learning.batches import StepOrder
-from ..learning.chat_tokens import ChatTokenizer, Trunk
+from ..learning.chat_tokens import Trunk
 from ..learning.heldout import Heldout
 from ..learning.heldout_episodes import HeldoutEpisodes
 from ..learning.models import LoadedModel, load_model
-from ..learning.rollout.decoded import DecoderSampler
+from ..learning.rollout.engines import Rollouts
 from ..learning.rollout.episodes import EpisodePlayer
-from ..learning.rollout.generated import GenerateSampler
-from ..learning.rollout.sampler import ReplySampler
 from ..learning.settings import GroupSettings, RlvrSettings, SftSettings, SrlSettings, StageSettings
 from ..learning.trainers.rlvr import RlvrTrainer
 from ..learning.trainers.sft import SftTrainer
@@ -62,7 +60,13 @@ class StageResult:
 
 
 def run_stage(
-    name: str, folder: Path, start: str, data: StageData, settings: RunSettings, before: dict[str, float] | None = None
+    name: str,
+    folder: Path,
+    start: str,
+    data: StageData,
+    settings: RunSettings,
+    rollouts: Rollouts,
+    before: dict[str, float] | None = None,
 ) -> StageResult:
     """Train one stage, or give the result of one that ended before.
 
@@ -77,7 +81,8 @@ def run_stage(
     if settings.tree.enabled:
         prepare(loaded.model, backend=settings.tree.attention)
     with data.open_episodes() if name == "rlvr" else nullcontext() as sets:
-        trainer = _trainer(name, folder, loaded, data, settings, sets)
+        trainer = _trainer(name, folder, loaded, data, settings, rollouts, sets)
+        rollouts.follow(loaded.model)
         if before is None or _choice(name) not in before:
             before = _before(trainer, folder)
         if checkpoint and isinstance(trainer, RlvrTrainer):
@@ -130,6 +135,7 @@ def _trainer(
     loaded: LoadedModel,
     data: StageData,
     settings: RunSettings,
+    rollouts: Rollouts,
     sets: EpisodeSets | None,
 ) -> TreeTraining:
     stages: dict[str, SftSettings | SrlSettings | RlvrSettings]
@@ -140,7 +146,7 @@ def _trainer(
         trunks=data.train,
         order=order,
         heldout=Heldout(trunks=data.heldout, scorer=data.scorer, chat=loaded.chat),
-        sampler=_sampler(loaded.chat, settings),
+        sampler=rollouts.sampler(loaded.chat),
         chat=loaded.chat,
         tree=settings.tree,
     )
@@ -173,7 +179,8 @@ def _trainer(
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     metrics = MetricsFile(folder / "metrics.jsonl", samples.path)
-    for added in (CompleteCheckpoints(), metrics, Progress(name)):
+    followers = rollouts.callbacks(samples_to_train=name != "sft")
+    for added in (CompleteCheckpoints(), metrics, Progress(name), *followers):
         trainer.add_callback(added)
     return trainer
 
@@ -217,12 +224,6 @@ def _group_arguments(
         temperature=settings.rollout.temperature,
         max_completion_length=settings.rollout.max_reply_tokens,
     )
-
-
-def _sampler(chat: ChatTokenizer, settings: RunSettings) -> ReplySampler:
-    if settings.tree.enabled:
-        return DecoderSampler(chat=chat, settings=settings.rollout, prefill_tokens=settings.tree.tokens_per_pass)
-    return GenerateSampler(chat=chat, settings=settings.rollout)
 
 
 def _arguments(stage: StageSettings, folder: Path, order: StepOrder, settings: RunSettings) -> dict[str, Any]:

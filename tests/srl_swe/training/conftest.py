@@ -67,9 +67,20 @@ def trajectory(number: int) -> Trajectory:
 @pytest.fixture
 def workdir(tmp_path: Path) -> Path:
     """A folder with `run.toml`, logs and prompts."""
-    write_trajectories(tmp_path / "train.jsonl", [trajectory(number) for number in range(6)])
-    write_trajectories(tmp_path / "heldout.jsonl", [trajectory(number) for number in range(6, 8)])
-    prompts = tmp_path / "prompts"
+    return filled(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like `workdir` for all tests of a file."""
+    return filled(tmp_path_factory.mktemp("work"))
+
+
+def filled(folder: Path) -> Path:
+    """The folder with `run.toml`, logs and prompts in it."""
+    write_trajectories(folder / "train.jsonl", [trajectory(number) for number in range(6)])
+    write_trajectories(folder / "heldout.jsonl", [trajectory(number) for number in range(6, 8)])
+    prompts = folder / "prompts"
     prompts.mkdir()
     for name, text in {
         "system": "act",
@@ -79,5 +90,5 @@ def workdir(tmp_path: Path) -> Path:
     }.items():
         (prompts / f"{name}.md").write_text(text)
     (prompts / "prompt.toml").write_text("")
-    (tmp_path / "run.toml").write_text(CONFIG)
-    return tmp_path
+    (folder / "run.toml").write_text(CONFIG)
+    return folder
