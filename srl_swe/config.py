@@ -124,11 +124,13 @@ def _value(kind: Any, value: Any, path: tuple[str, ...], source: _Source) -> Any
         return _value(next(item for item in arguments if item is not type(None)), value, path, source)
     if origin is tuple and isinstance(value, list):
         return tuple(_value(arguments[0], item, path, source) for item in value)
+    if origin is dict and isinstance(value, Mapping):  # a table whose keys the reader checks itself
+        return dict(value)
     if kind is float and type(value) is int:
         return float(value)
     if kind in (str, int, float, bool) and type(value) is kind:
         return value
-    expected = "a list" if origin is tuple else _NAMES.get(kind, str(kind))
+    expected = {tuple: "a list", dict: "a table"}.get(origin) or _NAMES.get(kind, str(kind))
     raise source.error(path, f"{expected} is expected, not {_shown(value)}")
 
 

@@ -11,14 +11,18 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 COMMANDS = {
     "ingest": "read expert logs, lint them, say what was dropped and why",
     "train": "train a model on expert trajectories: sft, srl, or one after the other",
+    "sweep": "a grid of training runs with seeds, and one table with intervals; resumable",
     "step": "step the world by hand, or from a pipe",
     "score": "rewards of replies against expert actions, offline",
     "evaluate": "the resolve rate of a model on tasks, graded in fresh workspaces; resumable",
+    "evaluate-math": "final-answer accuracy of a model on mathematics problems: greedy and avg@k; resumable",
     "images": "make task images where nothing can be pulled",
+    "audit": "what a run's reward paid for: similarity against outcome, other effects, wrappers, thoughts, copies",
     "tasks": "list, show, validate and make tasks",
     "clean": "remove containers and folders that killed runs left behind",
     "doctor": "what this machine can run, and what is missing",
@@ -37,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from srl_swe_envs.errors import ConfigError, SrlSweError, TrajectoryFormatError
 
     try:
-        return int(import_module(f"{__name__}.{args.command}").run(args))
+        return int(_module(args.command).run(args))
     except (ConfigError, TrajectoryFormatError) as error:
         return _say(error, 2)
     except SrlSweError as error:
@@ -59,8 +63,12 @@ def _parser(named: str) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         sub = subparsers.add_parser(name, help=summary, description=summary)
         if name == named:
-            import_module(f"{__name__}.{name}").add_arguments(sub)
+            _module(name).add_arguments(sub)
     return parser
+
+
+def _module(command: str) -> Any:
+    return import_module(f"{__name__}.{command.replace('-', '_')}")
 
 
 def _say(error: Exception, code: int) -> int:
