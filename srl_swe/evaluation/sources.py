@@ -51,7 +51,7 @@ def open_source(
     elif kind == "predictions" and place:
         yield read_predictions(Path(place))
     else:
-        with _policy(kind, place, options) as policy:
+        with open_policy(kind, place, options) as policy:
             yield ModelSource(policy=policy, protocol=protocol(), sampling=sampling, seed=seed)
 
 
@@ -61,7 +61,8 @@ def asks_a_model(spec: str) -> bool:
 
 
 @contextlib.contextmanager
-def _policy(kind: str, place: str, options: ModelOptions) -> Iterator[Policy]:
+def open_policy(kind: str, place: str, options: ModelOptions) -> Iterator[Policy]:
+    """The model of `checkpoint:`, `vllm:`, `openai:` or `scripted`, while the block lasts; ConfigError, PolicyError."""
     retry = Retry(timeout_s=options.request_timeout_s)
     if kind == "scripted":
         submit = render_reply(Reply(thought="Nothing to do.", action=Submit()), options.dialect)

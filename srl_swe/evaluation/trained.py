@@ -27,13 +27,14 @@ def with_trained_run(options: Options) -> Options:
         raise ConfigError(f"{run}: it learned from the prompts in {prompt['folder']}; name them with --prompts")
     return replace(
         options,
-        policy=f"{kind}:{_best_model(run)}",
+        policy=f"{kind}:{best_model(run)}",
         model=replace(options.model, dialect=prompt.get("dialect", options.model.dialect)),
         trained_in=options.trained_in or run,
     )
 
 
-def _best_model(run: Path) -> Path:
+def best_model(run: Path) -> Path:
+    """The model directory that a training run's summary names; raises ConfigError when it has not ended."""
     summary = run / "summary.json"
     if not summary.is_file():
         raise ConfigError(

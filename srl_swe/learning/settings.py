@@ -110,6 +110,27 @@ class GroupSettings(StageSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PivotSettings:
+    """Which steps `srl` learns: those that its start policy, asked once before training, can learn from."""
+
+    enabled: bool = False
+    replies: int = 8
+    """Asked of the start policy at every step."""
+    min_std: float = 0.01
+    """A step is flat unless the population standard deviation of its rewards exceeds this."""
+    solved: float = 0.95
+    """A step is solved when the mean reward reaches this."""
+    hopeless: float = 0.0
+    """A step is hopeless when no reply earns more than this."""
+    weight: int = 1
+    """How often the half of the pivots with the larger deviation comes in an epoch; the others come once."""
+
+    def __post_init__(self) -> None:
+        if self.replies < 2 or self.weight < 1:
+            raise ConfigError("replies must be at least 2 and weight at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SrlSettings(GroupSettings):
     """Supervised reinforcement learning (table 8: batch 512, lr 5e-7, 8 rollouts, temperature 1, no KL)."""
 
@@ -121,6 +142,7 @@ class SrlSettings(GroupSettings):
     """Weight of the expert's own log-likelihood, an SFT term on the same trunk."""
     steps_per_trunk: int = 8
     """At most so many steps of one trajectory in a batch, to keep it diverse."""
+    pivots: PivotSettings = field(default_factory=PivotSettings)
 
 
 Truncated: TypeAlias = Literal["zero", "masked", "graded"]

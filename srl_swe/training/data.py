@@ -1,4 +1,4 @@
-"""From log files to what a run learns: trajectories filtered, shown as conversations, tokenized into trunks.
+"""From files to what a run learns: read and filtered by a domain, shown as conversations, tokenized into trunks.
 
 Every trajectory that is left out is counted under a reason, and the counts are kept in the run's folder.
 """
@@ -6,101 +6,72 @@ Every trajectory that is left out is counted under a reason, and the counts are 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from srl_swe_envs.errors import ConfigError
-from srl_swe_envs.trajectories import Trajectory
 
-from ..conversations import Conversation
-from ..domains.swe import SweScorer, SweSteps
+from ..conversations import Conversation, ReplyScorer
 from ..learning.chat_tokens import ChatTokenizer, Trunk
-from ..logs import Problem, Reading, read_benchmark, scan_logs
-from ..prompts import PromptSet, load_prompts
-from .scorers import load_scorer
-from .settings import DataSettings, PromptSettings, RunSettings
+from .domain import DataCounts, Domain
+from .math_data import MathData
+from .settings import PromptSettings, RunSettings
+from .swe_data import SweData
 
-
-@dataclass(slots=True)
-class DataCounts:
-    """What became of the trajectories of one set."""
-
-    read: int = 0
-    used: int = 0
-    steps: int = 0
-    tokens: int = 0
-    contaminated: int = 0
-    """Trajectories on benchmark tasks, whether they were left out or not."""
-    left_out: Counter[str] = field(default_factory=Counter)
-    """Trajectories by reason."""
-    steps_left_out: Counter[str] = field(default_factory=Counter)
-    unreadable: list[str] = field(default_factory=list)
-    """Files and lines that could not be read, with the reason."""
-    formats: Counter[str] = field(default_factory=Counter)
-    """Used trajectories by log format."""
-    tasks: set[str] = field(default_factory=set)
-    repositories: set[str] = field(default_factory=set)
-    """Of the used trajectories: what a later evaluation must not ask."""
-
-    def record(self) -> dict[str, object]:
-        """The counts as JSON."""
-        values = {name: getattr(self, name) for name in self.__slots__}
-        return {name: _plain(value) for name, value in values.items()}
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet:
-    """One set of trajectories, ready to be tokenized."""
+    """One set of conversations, ready to be tokenized."""
 
     conversations: tuple[Conversation, ...]
     counts: DataCounts
-    trajectories: tuple[Trajectory, ...] = ()
+    sources: tuple[Any, ...] = ()
+    """What the conversations show: trajectories, or solutions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunData:
-    """Both sets of a run and the scorer that knows their steps."""
+    """Both sets of a run and the domain, whose scorer knows their steps."""
 
     train: DataSet
     heldout: DataSet
-    scorer: SweScorer
-    prompts: PromptSet
+    domain: SweData | MathData
+
+    @property
+    def scorer(self) -> ReplyScorer:
+        """Scores replies to the steps of both sets."""
+        return self.domain.scorer
 
 
 def load_data(settings: RunSettings, base: Path) -> RunData:
-    """Read and filter a run's logs; paths are relative to `base`. Raises ConfigError when nothing is left.
+    """Read and filter a run's data; paths are relative to `base`. Raises ConfigError when nothing is left.
 
     Without `data.train`, as a run of `rlvr` alone may be, both sets are empty.
     """
-    prompts = _prompts(settings.prompt, base)
-    steps = SweSteps(
-        prompts=prompts,
-        last_rounds=settings.prompt.last_rounds,
-        thoughts=settings.prompt.thoughts,
-        include_last=settings.prompt.include_last,
-        merge=settings.prompt.merge_steps,
-    )
-    scorer = SweScorer(
-        dialect=settings.prompt.dialect,
-        scorer=load_scorer(settings.reward, base),
-        merge=settings.prompt.merge_steps,
-    )
-    if not settings.data.train:
+    if settings.data.domain == "math":
+        return _loaded(MathData(settings, base), settings)
+    return _loaded(SweData(settings, base), settings)
+
+
+def _loaded(domain: Any, settings: RunSettings) -> RunData:
+    data = settings.data
+    if not data.train:
         nothing = DataSet(conversations=(), counts=DataCounts())
-        return RunData(train=nothing, heldout=nothing, scorer=scorer, prompts=prompts)
-    train, counts = _kept(settings.data.train, settings.data, base)
-    if settings.data.heldout:
-        heldout, heldout_counts = _kept(settings.data.heldout, settings.data, base)
+        return RunData(train=nothing, heldout=nothing, domain=domain)
+    train, counts = domain.read(data.train)
+    if data.heldout:
+        heldout, heldout_counts = domain.read(data.heldout)
     else:
-        train, heldout = _split(train, settings.data.heldout_fraction, settings.seed)
+        train, heldout = _split(domain, train, data.heldout_fraction, settings.seed)
         heldout_counts = DataCounts(read=len(heldout))
     return RunData(
-        train=_data_set(train, steps, settings.prompt, scorer, counts, "data.train"),
-        heldout=_data_set(heldout, steps, settings.prompt, scorer, heldout_counts, "data.heldout"),
-        scorer=scorer,
-        prompts=prompts,
+        train=_data_set(domain, train, settings.prompt, counts, "data.train"),
+        heldout=_data_set(domain, heldout, settings.prompt, heldout_counts, "data.heldout"),
+        domain=domain,
     )
 
 
@@ -122,71 +93,23 @@ def tokenize(data: DataSet, chat: ChatTokenizer, max_tokens: int) -> tuple[Trunk
     return tuple(trunks)
 
 
-def _prompts(settings: PromptSettings, base: Path) -> PromptSet:
-    folder = base / settings.folder if settings.folder else None
-    return load_prompts(
-        settings.dialect,
-        folder=folder,
-        observation_chars=settings.observation_chars,
-        several=settings.merge_steps != 1,
-    )
-
-
-def _kept(places: Iterable[str], settings: DataSettings, base: Path) -> tuple[list[Trajectory], DataCounts]:
-    """Trajectories that may be learned, and what happened to the others."""
-    counts = DataCounts()
-    kept: list[Trajectory] = []
-    benchmark = read_benchmark(base / settings.benchmark) if settings.benchmark else None
-    for event in scan_logs([str(base / place) for place in places], benchmark=benchmark):
-        if isinstance(event, Problem):
-            counts.unreadable.append(str(event))
-        if not isinstance(event, Reading):
-            continue
-        trajectory = event.trajectory
-        counts.read += 1
-        counts.contaminated += bool(trajectory.contaminated)
-        reason = _left_out(trajectory, settings)
-        if reason:
-            counts.left_out[reason] += 1
-        elif settings.max_trajectories and len(kept) >= settings.max_trajectories:
-            counts.left_out["over_max_trajectories"] += 1
-        else:
-            kept.append(trajectory)
-    return kept, counts
-
-
-def _left_out(trajectory: Trajectory, settings: DataSettings) -> str:
-    if trajectory.contaminated and not settings.include_contaminated:
-        return "contaminated"
-    if settings.outcome == "resolved" and trajectory.outcome != "resolved":
-        return "not_resolved"
-    if settings.outcome == "not_unresolved" and trajectory.outcome == "unresolved":
-        return "unresolved"
-    return "no_steps" if len(trajectory.turns) < 2 else ""
-
-
-def _split(trajectories: Sequence[Trajectory], fraction: float, seed: int) -> tuple[list[Trajectory], list[Trajectory]]:
-    """Training and held-out trajectories; trajectories of one task stay together."""
-    tasks = sorted({trajectory.task.id or trajectory.id for trajectory in trajectories})
+def _split(domain: Domain[S], sources: Sequence[S], fraction: float, seed: int) -> tuple[list[S], list[S]]:
+    """Training and held-out sources; those of one task stay together."""
+    tasks = sorted({domain.task_of(source) for source in sources})
     random.Random(seed).shuffle(tasks)
     held = set(tasks[: max(1, round(len(tasks) * fraction))]) if len(tasks) > 1 else set()
-    chosen = [(t, (t.task.id or t.id) in held) for t in trajectories]
-    return [t for t, is_held in chosen if not is_held], [t for t, is_held in chosen if is_held]
+    chosen = [(source, domain.task_of(source) in held) for source in sources]
+    return [source for source, is_held in chosen if not is_held], [source for source, is_held in chosen if is_held]
 
 
 def _data_set(
-    trajectories: Sequence[Trajectory],
-    steps: SweSteps,
-    prompt: PromptSettings,
-    scorer: SweScorer,
-    counts: DataCounts,
-    name: str,
+    domain: Domain[S], sources: Sequence[S], prompt: PromptSettings, counts: DataCounts, name: str
 ) -> DataSet:
     conversations: list[Conversation] = []
-    used: list[Trajectory] = []
-    for trajectory in trajectories:
+    used: list[S] = []
+    for source in sources:
         try:
-            cut = list(steps.conversations(trajectory))
+            cut = list(domain.conversations(source))
         except ConfigError:
             counts.left_out[f"not_sayable_in_{prompt.dialect}"] += 1
             continue
@@ -194,22 +117,12 @@ def _data_set(
             counts.left_out["no_steps"] += 1
             continue
         conversations += [one for whole in cut for one in _nested(whole, prompt)]
-        scorer.add(trajectory)
-        used.append(trajectory)
-        counts.used += 1
-        counts.formats[trajectory.source] += 1
-        counts.tasks |= {trajectory.task.id} - {""}
-        counts.repositories |= {trajectory.task.repo} - {""}
+        domain.learn(source, counts)
+        used.append(source)
     if not conversations:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.left_out.items()) or "the logs hold none"
-        raise ConfigError(f"{name}: no trajectory to learn from: {counts.read} read, {reasons}")
-    return DataSet(conversations=tuple(conversations), counts=counts, trajectories=tuple(used))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, set):
-        return sorted(value)
-    return dict(value) if isinstance(value, Counter) else value
+        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.left_out.items()) or "the files hold none"
+        raise ConfigError(f"{name}: nothing to learn from: {counts.read} read, {reasons}")
+    return DataSet(conversations=tuple(conversations), counts=counts, sources=tuple(used))
 
 
 def _nested(conversation: Conversation, prompt: PromptSettings) -> Iterable[Conversation]:

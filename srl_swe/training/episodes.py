@@ -19,7 +19,10 @@ from ..domains.verdicts import Verdicts
 from ..episodes import Episodes
 from ..evaluation.schedule import processors
 from .data import RunData
+from .math_data import MathData
+from .math_episodes import math_episodes
 from .settings import RlvrStage, RunSettings
+from .swe_data import SweData
 
 T = TypeVar("T")
 
@@ -38,6 +41,16 @@ def open_episodes(settings: RunSettings, base: Path, data: RunData, run: str) ->
 
     Raises ConfigError for tasks that can't be had, WorkspaceError when the machine can't run them.
     """
+    if isinstance(data.domain, MathData):
+        with math_episodes(settings, base, data.domain, data.train, data.heldout) as (learned, measured):
+            yield EpisodeSets(train=learned, heldout=measured)
+        return
+    with _swe_episodes(settings, base, data, data.domain, run) as sets:
+        yield sets
+
+
+@contextmanager
+def _swe_episodes(settings: RunSettings, base: Path, data: RunData, domain: SweData, run: str) -> Iterator[EpisodeSets]:
     stage = settings.rlvr
     reap()
     with ExitStack() as stack:
@@ -53,8 +66,8 @@ def open_episodes(settings: RunSettings, base: Path, data: RunData, run: str) ->
             raise ConfigError(f"rlvr.tasks: {stage.tasks} leaves no task to learn from")
         measured = [Attempt(task=task) for task in spread(heldout, stage.max_heldout_tasks)]
         yield EpisodeSets(
-            train=_episodes(_attempts(stage, tasks, data.train.trajectories), live, data, stage),
-            heldout=_episodes(measured, live_heldout, data, stage, follow=False),
+            train=_episodes(_attempts(stage, tasks, data.train.sources), live, domain, stage),
+            heldout=_episodes(measured, live_heldout, domain, stage, follow=False),
         )
 
 
@@ -83,14 +96,14 @@ def _attempts(stage: RlvrStage, tasks: Sequence[Task], trajectories: Sequence[Tr
 
 
 def _episodes(
-    attempts: Sequence[Attempt], live: LiveTasks, data: RunData, stage: RlvrStage, *, follow: bool | None = None
+    attempts: Sequence[Attempt], live: LiveTasks, domain: SweData, stage: RlvrStage, *, follow: bool | None = None
 ) -> SweEpisodes:
     return SweEpisodes(
         attempts=tuple(attempts),
-        prompts=data.prompts,
+        prompts=domain.prompts,
         open_workspace=live.open_workspace,
         verdicts=Verdicts(judge=live.judge, at_once=max(1, processors())),
-        scorer=data.scorer.scorer,
+        scorer=domain.scorer.scorer,
         command_timeout_s=stage.command_timeout_s,
         follow_expert=stage.reward == "similarity" if follow is None else follow,
     )

@@ -60,6 +60,12 @@ def first(work: Callable[[], T]) -> T:
     return found  # type: ignore[return-value]  # what `work` gave, or what None stands for
 
 
+def device() -> torch.device:
+    """Where this rank's model belongs."""
+    found: torch.device = _state().device
+    return found
+
+
 def wait() -> None:
     """Return when every rank has come here."""
     _state().wait_for_everyone()

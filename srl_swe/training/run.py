@@ -40,7 +40,8 @@ def _train(settings: RunSettings, base: Path, out: Path) -> dict[str, Any]:
     start = first(lambda: _start(settings, base, out, data))
     staged = _tokenized(settings, start, data, partial(open_episodes, settings, base, data, out.name))
     if is_first():
-        write_json(out / "data.json", {"train": data.train.counts.record(), "heldout": data.heldout.counts.record()})
+        counts = {"train": data.train.counts.record(), "heldout": data.heldout.counts.record()}
+        write_json(out / "data.json", {**counts, "base": str(base)})
         print(_data_line(data), flush=True)
     results: list[StageResult] = []
     model = start

@@ -11,6 +11,7 @@ from typing import Literal
 
 from srl_swe_envs.errors import ConfigError
 
+from ..domains.math.reading import MathReading
 from ..learning.rollout.vllm_start import check_vllm
 from ..learning.settings import (
     LoraSettings,
@@ -29,6 +30,8 @@ STAGES = ("sft", "srl", "rlvr")
 class DataSettings:
     """Which trajectories are learned and which are held out."""
 
+    domain: Literal["swe", "math"] = "swe"
+    """`swe`: logs of software-engineering agents; `math`: solved problems, see `[math]`."""
     train: tuple[str, ...] = ()
     """Log files, folders or globs, in any format that `srl-swe ingest` reads; relative to the configuration file."""
     heldout: tuple[str, ...] = ()
@@ -85,6 +88,17 @@ class PromptSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MathSettings(MathReading):
+    """How mathematics is read and shown, where `data.domain` is `math`; `[prompt]` holds for it as well."""
+
+    layout: Literal["partial", "turns"] = "partial"
+    """`partial`: the steps so far stand in the user's message, as in the paper, and each step has a trunk of its own;
+    `turns`: each step is a reply of one conversation, whose prompts nest."""
+    next_title: bool = False
+    """Show the coming step's number and title; its body alone is learned and compared (the paper's footnote 1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RewardSettings:
     """How a reply is scored against the expert's action."""
 
@@ -126,7 +140,8 @@ class RlvrStage(RlvrSettings):
     """The stage `rlvr`: which tasks its episodes are of, and where they run."""
 
     tasks: str = ""
-    """`demo:train`, a file that `srl-swe tasks make` wrote, or rows of a SWE-bench data set."""
+    """`demo:train`, a file that `srl-swe tasks make` wrote, or rows of a SWE-bench data set; on mathematics a file of
+    problems with answers, and when empty the problems of `data.train`."""
     heldout_tasks: str = ""
     """A set for the held-out resolve rate; when empty, `max_heldout_tasks` of `tasks` are held out."""
     max_tasks: int = 0
@@ -153,6 +168,7 @@ class RunSettings:
     """Also `wandb`, `trackio`: trl's reporting integrations."""
     model: ModelSettings = field(default_factory=ModelSettings)
     prompt: PromptSettings = field(default_factory=PromptSettings)
+    math: MathSettings = field(default_factory=MathSettings)
     reward: RewardSettings = field(default_factory=RewardSettings)
     tree: TreeSettings = field(default_factory=TreeSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
@@ -166,16 +182,23 @@ class RunSettings:
             raise ConfigError(f"stages: any of {', '.join(STAGES)} in order, not {unknown or 'nothing'}")
         self._check_episodes()
         self._check_rollouts()
-        if self.prompt.merge_steps != 1 and self.reward.scorer in ("structured", "edit_effect"):
-            raise ConfigError(
-                f"reward.scorer = {self.reward.scorer!r} compares single actions: with prompt.merge_steps take "
-                "'characters', 'tokens' or 'embedding'"
-            )
+        self._check_scorer()
         if not self.prompt.thoughts and ("sft" in self.stages or self.srl.expert_weight):
             raise ConfigError(
                 "prompt.thoughts = false leaves thoughts out of the expert's replies too, and learning from them would "
                 "teach malformed replies: leave out the stage 'sft' and srl.expert_weight, or show thoughts"
             )
+
+    def _check_scorer(self) -> None:
+        """What the scorer can compare."""
+        math = self.data.domain == "math"
+        if self.reward.scorer in ("structured", "edit_effect") and (math or self.prompt.merge_steps != 1):
+            raise ConfigError(
+                f"reward.scorer = {self.reward.scorer!r} compares single actions: with "
+                f"{'data.domain = math' if math else 'prompt.merge_steps'} take 'characters', 'tokens' or 'embedding'"
+            )
+        if math and self.reward.wrapper:
+            raise ConfigError("reward.wrapper: steps of mathematics have no wrapper")
 
     def _check_rollouts(self) -> None:
         """What the engine of the rollouts can do."""
@@ -199,9 +222,10 @@ class RunSettings:
             raise ConfigError("model.path: without data.train there is no text to make a tiny model of")
         if "rlvr" not in self.stages:
             return
-        if not self.rlvr.tasks:
+        math = self.data.domain == "math"
+        if not self.rlvr.tasks and not math:
             raise ConfigError("rlvr.tasks: name the tasks of the episodes, for example 'demo:train'")
         if self.prompt.history != "full":
             raise ConfigError("prompt.history: an episode's history only grows; the stage 'rlvr' needs 'full'")
-        if self.prompt.merge_steps != 1:
+        if self.prompt.merge_steps != 1 and not math:
             raise ConfigError("prompt.merge_steps: each reply of an episode is one action; the stage 'rlvr' needs 1")

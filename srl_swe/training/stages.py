@@ -31,7 +31,8 @@ from ..learning.tree.model import prepare
 from .callbacks import CompleteCheckpoints, MetricsFile, Progress, SamplesFile
 from .episodes import EpisodeSets
 from .folder import last_checkpoint, write_json
-from .ranks import first, on_cpu
+from .pivots import pivot_trunks
+from .ranks import device, first, on_cpu
 from .settings import RunSettings
 
 
@@ -80,6 +81,8 @@ def run_stage(
     loaded = load_model(start, dtype=settings.model.weights, lora=settings.model.lora)
     if settings.tree.enabled:
         prepare(loaded.model, backend=settings.tree.attention)
+    if name == "srl" and settings.srl.pivots.enabled:
+        data = replace(data, train=_pivots(folder, loaded, data, settings, rollouts))
     with data.open_episodes() if name == "rlvr" else nullcontext() as sets:
         trainer = _trainer(name, folder, loaded, data, settings, rollouts, sets)
         rollouts.follow(loaded.model)
@@ -91,6 +94,18 @@ def run_stage(
     result = _result(name, folder, start, trainer, before)
     first(lambda: write_json(done, {field: getattr(result, field) for field in StageResult.__slots__}))
     return result
+
+
+def _pivots(
+    folder: Path, loaded: LoadedModel, data: StageData, settings: RunSettings, rollouts: Rollouts
+) -> tuple[Trunk, ...]:
+    """The training trunks with the steps alone that the stage's start can learn from."""
+    loaded.model.to(device())
+    loaded.model.eval()
+    rollouts.follow(loaded.model)
+    sampler = rollouts.sampler(loaded.chat)
+    pivots = settings.srl.pivots
+    return pivot_trunks(folder, loaded.model, data.train, sampler, data.scorer, pivots, seed=settings.seed)
 
 
 def _before(trainer: TreeTraining, folder: Path) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -71,6 +72,11 @@ def numbered_steps(text: str) -> tuple[str, tuple[SolutionStep, ...]]:
         for header, end in zip(found, ends, strict=True)
     )
     return text[: found[0].start()].strip(), steps
+
+
+def problem_digest(problem: str) -> str:
+    """A short name of a problem's text, white space and case aside: the same problem in two data sets has one."""
+    return hashlib.sha256(" ".join(problem.lower().split()).encode()).hexdigest()[:16]
 
 
 def merged(steps: tuple[SolutionStep, ...], merge: int) -> tuple[SolutionStep, ...]:

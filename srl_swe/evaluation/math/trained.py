@@ -1,0 +1,42 @@
+"""A training run's folder named as a policy: its best model, how it was asked, and the problems that it learned."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srl_swe_envs.errors import ConfigError
+
+from ..trained import best_model
+
+if TYPE_CHECKING:
+    from .run import MathOptions
+
+
+def with_trained_run(options: MathOptions) -> MathOptions:
+    """Options whose `checkpoint:RUN` or `vllm:RUN` names the run's best model; others as they are.
+
+    Raises ConfigError when the run has not ended, learned another domain, or learned from prompts of its own that
+    `--prompts` does not name.
+    """
+    kind, _, place = options.policy.partition(":")
+    run = Path(place)
+    if kind not in ("checkpoint", "vllm") or not (run / "config.toml").is_file():
+        return options
+    config = tomllib.loads((run / "config.toml").read_text(encoding="utf-8"))
+    if config.get("data", {}).get("domain") != "math":
+        raise ConfigError(f"{run}: not a run on mathematics; name its checkpoint folder to evaluate it all the same")
+    prompt = config.get("prompt", {})
+    if prompt.get("folder") and options.prompts is None:
+        raise ConfigError(f"{run}: it learned from the prompts in {prompt['folder']}; name them with --prompts")
+    data = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    return replace(
+        options,
+        policy=f"{kind}:{best_model(run)}",
+        solve=options.solve or ("steps" if prompt.get("merge_steps", 1) else "whole"),
+        layout=options.layout or config.get("math", {}).get("layout", "partial"),
+        learned=frozenset(data["train"].get("tasks", ())),
+    )

@@ -1,0 +1,67 @@
+"""The problems of a run's `rlvr` stage on mathematics: what it learns from and what it is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from srl_swe_envs.errors import ConfigError
+
+from ..domains.math.answers import final_answer
+from ..domains.math.checking import AnswerChecker
+from ..domains.math.episodes import MathEpisodes
+from ..domains.math.reading import Dropped, problem_of, read_rows
+from ..domains.math.solutions import Solution
+from .data import DataSet
+from .math_data import MathData
+from .settings import RunSettings
+
+
+@contextmanager
+def math_episodes(
+    settings: RunSettings, base: Path, domain: MathData, train: DataSet, heldout: DataSet
+) -> Iterator[tuple[MathEpisodes, MathEpisodes]]:
+    """Episodes to learn from and held-out ones. Problems are those of the data unless `rlvr` names files of its own.
+
+    Raises ConfigError when no problem has an answer.
+    """
+    stage = settings.rlvr
+    learned = _problems(stage.tasks, train.sources, base, "rlvr.tasks")[: stage.max_tasks or None]
+    measured = _problems(stage.heldout_tasks, heldout.sources, base, "rlvr.heldout_tasks")
+    count = min(len(measured), stage.max_heldout_tasks)
+    spread = tuple(measured[len(measured) * place // count] for place in range(count))
+    for solution in (*learned, *spread):
+        domain.scorer.add(solution)
+    with AnswerChecker(boxed_only=True) as checker:
+
+        def episodes(solutions: tuple[Solution, ...], *, follow: bool) -> MathEpisodes:
+            stepwise = settings.math.layout == "turns" and settings.prompt.merge_steps != 0
+            return MathEpisodes(
+                solutions=solutions,
+                scorer=domain.scorer,
+                checker=checker,
+                stepwise=stepwise,
+                follow_expert=follow,
+            )
+
+        yield episodes(learned, follow=stage.reward == "similarity"), episodes(spread, follow=False)
+
+
+def _problems(name: str, sources: Sequence[Solution], base: Path, key: str) -> tuple[Solution, ...]:
+    found = tuple(_read(base / name)) if name else tuple(source for source in sources if source.answer)
+    if not found:
+        raise ConfigError(f"{key}: no problem with an answer; name a file of problems and answers")
+    return found
+
+
+def _read(file: Path) -> Iterator[Solution]:
+    """Problems of a file that need no solution."""
+    for row in read_rows(file):
+        if isinstance(row, Dropped) or not problem_of(row.values):
+            raise ConfigError(f"{row.place}: no problem")
+        try:
+            answer = final_answer(row.values)
+        except ValueError as error:
+            raise ConfigError(f"{row.place}: {error}") from error
+        yield Solution(id=row.place, problem=problem_of(row.values), steps=(), boundaries="given", answer=answer)
