@@ -1,0 +1,140 @@
+"""Whether rollouts that come closer to the expert solve more tasks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from srl_swe_envs.actions import canonical_text
+from srl_swe_envs.errors import ConfigError
+from srl_swe_envs.rewards.similarity import similarity_batch
+
+from ..domains.math.answers import last_boxed
+from ..domains.math.solutions import Solution, problem_digest
+from ..evaluation.store import JsonLines
+from ..intervals import bootstrap_estimate, rank_correlation
+from ..rollout import rollout_from_json
+from ..training.data import RunData
+
+_GRADED = {"resolved": 1.0, "unresolved": 0.0, "empty": 0.0, "not_applied": 0.0, "timed_out": 0.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graded:
+    """One rollout's actions (or steps) as texts, and what came of it."""
+
+    task: str
+    texts: tuple[str, ...]
+    solved: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """How close a rollout came to its task's expert, and whether it solved the task."""
+
+    task: str
+    in_place: float
+    """Mean similarity of the expert's n-th action to the rollout's n-th; 0 where the rollout has none."""
+    anywhere: float
+    """Mean over the expert's actions of the most similar action anywhere in the rollout."""
+    solved: float
+
+
+def outcome_record(data: RunData | None, folders: Sequence[Path]) -> dict[str, Any]:
+    """Rank correlations with intervals that resample tasks; `reason` says why there are none."""
+    if data is None:
+        return {"reason": "the experts' data can't be read"}
+    experts = dict(_experts(data))
+    pairs = [pair for folder in folders for graded in _graded(folder) for pair in _pairs(graded, experts)]
+    if not pairs:
+        return {"reason": "no graded rollout of a task that an expert of this run solved; name one with --evaluation"}
+    return {
+        "rollouts": len(pairs),
+        "tasks": len({pair.task for pair in pairs}),
+        "solved": sum(pair.solved for pair in pairs) / len(pairs),
+        "in_place": _correlation(pairs, [pair.in_place for pair in pairs]),
+        "anywhere": _correlation(pairs, [pair.anywhere for pair in pairs]),
+        "folders": [str(folder) for folder in folders],
+    }
+
+
+def evaluations_of(run: Path) -> tuple[Path, ...]:
+    """Evaluation folders inside a run's folder, and beside it those whose policy lies in it."""
+    inside = {path.parent for path in run.rglob("rollouts.jsonl")}
+    beside = {path.parent for path in run.resolve().parent.glob("*/run.json") if _is_of(path, run)}
+    return tuple(sorted(inside | beside))
+
+
+def _is_of(settings: Path, run: Path) -> bool:
+    try:
+        policy = str(json.loads(settings.read_text(encoding="utf-8")).get("policy", ""))
+    except (OSError, ValueError):
+        return False
+    _, _, place = policy.partition(":")
+    return bool(place) and Path(place).resolve().is_relative_to(run.resolve())
+
+
+def _experts(data: RunData) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Texts of experts' actions by task, or of their steps by problem."""
+    for source in (*data.train.sources, *data.heldout.sources):
+        if isinstance(source, Solution):
+            yield problem_digest(source.problem), tuple(step.text for step in source.steps)
+            yield source.id, tuple(step.text for step in source.steps)
+        elif source.task.id:
+            yield source.task.id, tuple(canonical_text(turn.action) for turn in source.turns)
+
+
+def _graded(folder: Path) -> Iterator[Graded]:
+    """Rollouts of an evaluation's folder with their grades; raises ConfigError when it is none."""
+    for name in ("rollouts.jsonl", "grades.jsonl"):
+        if not (folder / name).is_file():
+            raise ConfigError(f"{folder}: not an evaluation's folder; it has no {name}")
+    rollouts, grades = JsonLines(folder / "rollouts.jsonl"), JsonLines(folder / "grades.jsonl")
+    rollouts.close()
+    grades.close()
+    for key, record in rollouts.records.items():
+        grade = grades.records.get(key, {})
+        if "replies" in record and "correct" in grade:
+            texts = tuple(reply.rpartition("</think>")[2].strip() for reply in record["replies"])
+            yield Graded(task=key[0], texts=texts, solved=float(grade["correct"]))
+        elif grade.get("outcome") in _GRADED and "turns" in record:
+            rollout = rollout_from_json({name: record[name] for name in _ROLLOUT_KEYS})
+            texts = tuple(canonical_text(turn.action) for turn in rollout.as_turns())
+            yield Graded(task=key[0], texts=texts, solved=_GRADED[grade["outcome"]])
+
+
+_ROLLOUT_KEYS = ("task", "policy", "stop", "patch", "duration_s", "turns")
+
+
+def _pairs(graded: Graded, experts: Mapping[str, tuple[str, ...]]) -> Iterator[Pair]:
+    expert = experts.get(graded.task)
+    if not expert:
+        return
+    said = graded.texts
+    if len(said) == 1 and last_boxed(said[0]) is not None:  # a whole solution in one reply
+        expert = ("\n\n".join(expert),)
+    beside = [said[place] if place < len(said) else "" for place in range(len(expert))]
+    closest = [max(similarity_batch(list(said), one), default=0.0) if said else 0.0 for one in expert]
+    yield Pair(
+        task=graded.task,
+        in_place=float(similarity_batch(beside, list(expert)).mean()),
+        anywhere=float(sum(closest) / len(closest)),
+        solved=graded.solved,
+    )
+
+
+def _correlation(pairs: Sequence[Pair], values: Sequence[float]) -> dict[str, Any]:
+    """Spearman's correlation with the outcome; the interval resamples tasks, because their rollouts go together."""
+    by_task: dict[str, list[int]] = {}
+    for place, pair in enumerate(pairs):
+        by_task.setdefault(pair.task, []).append(place)
+    groups = list(by_task.values())
+
+    def correlation(drawn: Sequence[int]) -> float:
+        places = [place for group in drawn for place in groups[group]]
+        return rank_correlation([values[place] for place in places], [pairs[place].solved for place in places])
+
+    return bootstrap_estimate(len(groups), correlation, rounds=1000).record()
