@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from srl_swe_envs.actions import Action
-from srl_swe_envs.errors import WorkspaceError
+from srl_swe_envs.dialects import split_reply
+from srl_swe_envs.errors import MalformedReply, WorkspaceError
 from srl_swe_envs.swe_env import SweEnv
 from srl_swe_envs.trajectories import Observation, Turn, action_from_json, action_to_json
 
@@ -116,11 +117,12 @@ def run_episode(
         if completion.finish == "length" and not completion.completion_tokens:
             stop = "context_limit"
             break
-        turn, shown, stop = _turn(env, completion, prompts)
-        turns.append(turn)
+        fresh, shown, stop = _round(env, completion, prompts, limits.max_turns - len(turns))
+        turns += fresh
         messages += [Message(role="assistant", content=completion.text), shown]
         if said is not None:
-            said(turn)
+            for turn in fresh:
+                said(turn)
         stop = stop or _limit(turns, limits, time.monotonic() - started)
     return Rollout(
         task=env.task.id,
@@ -139,6 +141,34 @@ def reply_turn(completion: Completion) -> RolloutTurn:
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
     )
+
+
+def _round(
+    env: SweEnv, completion: Completion, prompts: PromptSet, most: int
+) -> tuple[list[RolloutTurn], Message, StopReason | None]:
+    """All actions of a reply, one step of the world each, up to the first that is malformed or ends the episode."""
+    turns: list[RolloutTurn] = []
+    shown: list[Message] = []
+    stop: StopReason | None = None
+    for part in _parts(completion, prompts)[:most]:
+        turn, message, stop = _turn(env, part, prompts)
+        turns.append(turn)
+        shown.append(message)
+        if stop is not None or turn.malformed:
+            break
+    return turns, Message(role=shown[0].role, content="\n\n".join(message.content for message in shown)), stop
+
+
+def _parts(completion: Completion, prompts: PromptSet) -> tuple[Completion, ...]:
+    """The reply as replies of one action each, where several are allowed; the first has its token counts."""
+    if not prompts.several or completion.finish == "length":
+        return (completion,)
+    try:
+        first, *others = split_reply(completion.text, prompts.dialect)
+    except MalformedReply:
+        return (completion,)
+    rest = (replace(completion, text=text, prompt_tokens=0, completion_tokens=0) for text in others)
+    return (replace(completion, text=first), *rest)
 
 
 def _turn(env: SweEnv, completion: Completion, prompts: PromptSet) -> tuple[RolloutTurn, Message, StopReason | None]:

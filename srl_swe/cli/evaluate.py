@@ -58,6 +58,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=int, default=0)
     group.add_argument("--dialect", default="xml", help="what the model was trained on: xml, fence, tool_calls")
     group.add_argument("--prompts", type=Path, metavar="FOLDER", help="prompts of your own instead of agent_prompts/")
+    group.add_argument("--several-actions", action="store_true", help="a reply may hold several actions")
     group.add_argument("--thinking", action="store_true", help="oracle, agentless-mini: the answer is in <solution>")
     group.add_argument("--model", default="", help="the model's name at an OpenAI-compatible server")
     group.add_argument("--api-key-env", default="", metavar="NAME", help="environment variable with the server's key")
@@ -105,6 +106,7 @@ def _options(args: argparse.Namespace) -> Options:
     return Options(
         tasks=args.tasks, policy=args.policy, protocol=args.protocol, out=args.out, ids=tuple(args.ids),
         limit=args.limit, samples=args.samples, seed=args.seed, prompts=args.prompts, thinking=args.thinking,
+        several=args.several_actions,
         sampling=Sampling(temperature=args.temperature, top_p=args.top_p, max_tokens=args.max_tokens),
         model=ModelOptions(
             dialect=args.dialect, model=args.model, api_key=os.environ.get(args.api_key_env, ""),

@@ -28,6 +28,8 @@ class Options:
     seed: int = 0
     model: ModelOptions = field(default_factory=ModelOptions)
     prompts: Path | None = None
+    several: bool = False
+    """A reply may hold several actions, as a model that learned merged steps gives them."""
     thinking: bool = False
     episode: EpisodeLimits = field(default_factory=EpisodeLimits)
     command_timeout_s: float = 60.0
@@ -54,4 +56,5 @@ class Options:
         settings |= {"temperature": self.sampling.temperature, "top_p": self.sampling.top_p}
         settings |= {"max_tokens": self.sampling.max_tokens, "dialect": self.model.dialect, "model": self.model.model}
         settings |= {"max_turns": self.episode.max_turns, "command_timeout_s": self.command_timeout_s}
+        settings |= {"several_actions": True} if self.several else {}
         return settings | {"prompts": str(self.prompts) if self.prompts else ""}

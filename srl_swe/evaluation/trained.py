@@ -29,6 +29,7 @@ def with_trained_run(options: Options) -> Options:
         options,
         policy=f"{kind}:{best_model(run)}",
         model=replace(options.model, dialect=prompt.get("dialect", options.model.dialect)),
+        several=options.several or prompt.get("merge_steps", 1) != 1,
         trained_in=options.trained_in or run,
     )
 
