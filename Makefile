@@ -56,6 +56,7 @@ check: $(READY)
 
 examples: $(READY)
 	$(BIN)/python -m srl_swe.demo.record
+	$(BIN)/python -m srl_swe.demo.arithmetic
 
 bench: $(READY)
 	mkdir -p runs
