@@ -15,11 +15,12 @@ FAILURES = (OSError, http.client.HTTPException, ValueError)
 """What `exchange` raises when the server, not the request, is at fault."""
 
 
-def exchange(url: str, body: Any = None, *, timeout_s: float, api_key: str = "") -> Any:
+def exchange(url: str, body: Any = None, *, timeout_s: float, api_key: str = "", reads: bool = True) -> Any:
     """The JSON answer to a POST of `body`, or to a GET without one, all of it within `timeout_s`.
 
-    None for an empty answer. Raises RefusedError for a 4xx that another try would not mend, and one of `FAILURES` for
-    no connection, a time-out, 5xx, 408, 425, 429, an answer cut off, or one that is not JSON.
+    None for an empty answer, or one that is only waited for (`reads=False`). Raises RefusedError for a 4xx that another
+    try would not mend, and one of `FAILURES` for no connection, a time-out, 5xx, 408, 425, 429, an answer cut off, or
+    one that is not JSON.
     """
     parts = urllib.parse.urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -40,7 +41,7 @@ def exchange(url: str, body: Any = None, *, timeout_s: float, api_key: str = "")
         raise http.client.HTTPException(f"HTTP {response.status}: {start_of(text)}")
     if response.status != 200:
         raise RefusedError(f"HTTP {response.status}: {start_of(text)}", status=response.status)
-    return json.loads(text) if text else None
+    return json.loads(text) if text and reads else None
 
 
 def is_base_url(url: str) -> bool:

@@ -52,8 +52,10 @@ class VllmClient:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def call(self, path: str, body: Any = None, *, timeout_s: float | None = None) -> Any:
+    def call(self, path: str, body: Any = None, *, timeout_s: float | None = None, reads: bool = True) -> Any:
         """The answer to one request, asked again after failures that may pass; raises ServerError, RefusedError.
+
+        `reads=False`: success is all that is wanted, as of requests whose answer is no JSON.
 
         A time-out is not tried again: a server that hangs would only be waited for longer.
         """
@@ -62,7 +64,7 @@ class VllmClient:
             if attempt:
                 time.sleep(_PAUSE_S * attempt)
             try:
-                return exchange(self.url + path, body, timeout_s=timeout_s or self.request_timeout_s)
+                return exchange(self.url + path, body, timeout_s=timeout_s or self.request_timeout_s, reads=reads)
             except TimeoutError as error:
                 self.still_there()
                 waited = timeout_s or self.request_timeout_s

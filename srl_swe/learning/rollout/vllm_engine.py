@@ -7,6 +7,7 @@ to its summary starts none.
 from __future__ import annotations
 
 import os
+import secrets
 import weakref
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -114,7 +115,7 @@ class ServedEngine:
         folder = self.needs.folder.absolute()
         route = self.needs.route(on_gpu=on_gpu)
         if route == "lora":
-            return LoraSync(folder)
+            return LoraSync(folder, on_main_rank(lambda: secrets.token_hex(4)))
         served = served_name(client)
         if route == "reload":
             return ReloadSync(folder, served)

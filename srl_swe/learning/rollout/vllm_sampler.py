@@ -72,7 +72,8 @@ class FollowsTrainer(TrainerCallback):  # type: ignore[misc]  # transformers is 
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """A resumed run has loaded its checkpoint."""
-        self.engine.outdated()
+        if state.global_step:
+            self.engine.outdated()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """A batch is about to be sampled."""

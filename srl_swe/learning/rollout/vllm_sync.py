@@ -49,23 +49,31 @@ class GatheredWeights(VLLMGeneration):  # type: ignore[misc]  # trl is untyped f
 
 
 class LoraSync:
-    """Saves the adapter into `folder` and loads it; the adapter before is unloaded and removed."""
+    """Saves the adapter into `folder` and loads it; the adapter before is unloaded and removed.
 
-    def __init__(self, folder: Path) -> None:
+    `run` makes its names this run's alone: a server that runs already may still hold another run's last adapter.
+    """
+
+    def __init__(self, folder: Path, run: str) -> None:
         self.folder = folder
+        self.run = run
         self.version = 0
 
     def push(self, model: Any, client: VllmClient) -> str:
         """See WeightSync."""
-        old, self.version = self.version, self.version + 1
-        name = f"adapter-{self.version}"
+        old = self._name()
+        self.version += 1
+        name = self._name()
         if PartialState().is_main_process:
             save_adapter(model, self.folder / name)
             _ask(client, "/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(self.folder / name)})
-            if old:
-                _ask(client, "/v1/unload_lora_adapter", {"lora_name": f"adapter-{old}"})
-                shutil.rmtree(self.folder / f"adapter-{old}", ignore_errors=True)
+            if self.version > 1:
+                _ask(client, "/v1/unload_lora_adapter", {"lora_name": old})
+                shutil.rmtree(self.folder / old, ignore_errors=True)
         return name
+
+    def _name(self) -> str:
+        return f"adapter-{self.run}-{self.version}"
 
 
 class ReloadSync:
@@ -147,7 +155,7 @@ def write_weights(weights: GatheredWeights, folder: Path | None) -> None:
 
 def _ask(client: VllmClient, path: str, body: Any) -> None:
     try:
-        client.call(path, body)
+        client.call(path, body, reads=False)
     except RefusedError as error:
         raise ServerError(f"{client.url} does not take weights by {path}: {error}; {_ADVICE}") from error
     except ServerError as error:
