@@ -55,10 +55,8 @@ def command(workdir: Path, out: str, *changes: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def started(shared_workdir: Path) -> tuple[Path, Path]:
-    """A work folder and a model in it that speaks the format."""
-    done = train(
-        shared_workdir, "sft", "stages=['sft']", "sft.max_steps=50", "model.tiny.hidden=64"
-    )  # heads as wide as vLLM wants
+    """A work folder and a model in it that speaks the format, with heads as wide as vLLM wants them."""
+    done = train(shared_workdir, "sft", "stages=['sft']", "sft.max_steps=50", "model.tiny.hidden=64")
     assert done.returncode == 0, done.stderr
     return shared_workdir, Path(json.loads((shared_workdir / "sft/summary.json").read_text())["model"])
 
