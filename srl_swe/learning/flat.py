@@ -38,6 +38,7 @@ def flat_loss_backward(
     temperature: float = 1.0,
     backward: Callable[[Tensor], None] = Tensor.backward,
     lockstep: Lockstep = alone,
+    scale: float = 1.0,
 ) -> LossSums:
     """As `tree.loss_backward`; a micro-batch has at most `max_tokens` tokens with padding, but one row at least."""
     sums = LossSums()
@@ -49,7 +50,7 @@ def flat_loss_backward(
             values = term_values(_terms(rows), trees, normaliser, loss, logps)
             total, more = tree_loss(logps, entropies, values, loss)
             sums += more
-            backward(total)
+            backward(scale * total)
     return sums
 
 

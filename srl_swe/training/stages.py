@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainingArguments
+from transformers import TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from trl import GRPOConfig
 
@@ -78,6 +78,7 @@ def run_stage(
         return StageResult(**json.loads(text))
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = first(lambda: last_checkpoint(folder))
+    set_seed(settings.seed)  # new adapters are the same on every rank and in every run
     loaded = load_model(start, dtype=settings.model.weights, lora=settings.model.lora)
     if settings.tree.enabled:
         prepare(loaded.model, backend=settings.tree.attention)

@@ -66,9 +66,10 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Make the batch of the current step and add its gradients; gives the detached loss of the whole batch."""
         model.train()
-        trees = self.trees_of_step(self.state.global_step)
-        began = time.perf_counter()
         spread = distribution(model, self.accelerator)
+        with spread.whole():
+            trees = self.trees_of_step(self.state.global_step)
+        began = time.perf_counter()
         add_gradients = loss_backward if self.data.tree.enabled else flat_loss_backward
         mine = add_gradients(
             spread.model,
@@ -77,11 +78,13 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
             normaliser=sum(gather_object([Normaliser.of(trees)]), Normaliser()),
             max_tokens=self.data.tree.tokens_per_pass,
             temperature=self.temperature,
-            backward=self.accelerator.backward,
+            backward=spread.backward,
+            lockstep=spread.lockstep,
+            scale=spread.scale,
         )
         sums = sum(gather_object([mine]), LossSums())
         if sums.tokens or sums.expert_tokens:  # else no rank has a gradient, and the optimizer passes over all weights
-            spread.sum_gradients()
+            spread.reduce()
         self.record("time/update_s", time.perf_counter() - began)
         self._record_sums(sums)
         return torch.tensor(sums.loss, device=self.args.device)
@@ -91,7 +94,8 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
         was_training = self.model.training
         self.model.eval()
         began = time.perf_counter()
-        metrics = self.measured()
+        with distribution(self.model_wrapped, self.accelerator).whole():
+            metrics = self.measured()
         metrics["eval_seconds"] = time.perf_counter() - began
         self.model.train(was_training)
         self.log(metrics)

@@ -84,13 +84,15 @@ def loss_backward(
     temperature: float = 1.0,
     backward: Callable[[Tensor], None] = Tensor.backward,
     lockstep: Lockstep = alone,
+    scale: float = 1.0,
 ) -> LossSums:
     """Add the gradients of the trees' loss to the parameters' `.grad`; gives the sums for metrics.
 
     max_tokens: the longest row, i.e. how many tokens' activations exist at once.
     backward: called on scalars whose gradients add up (`accelerator.backward`); they include the gradients that the
-    stored keys and values collected, so a loss scale that is not 1 (float16) is not supported.
+    stored keys and values collected, so that it can't scale them itself (float16 is not supported).
     lockstep: keeps ranks that share one sharded model at the same forward and backward.
+    scale: factor of all gradients, not of the loss that is given.
     """
     _refuse_reentrant(model)
     passes = plan(trees, max_tokens=max_tokens)
@@ -103,6 +105,7 @@ def loss_backward(
             temperature=temperature,
             backward=backward,
             turn=turn,
+            scale=scale,
         )
         for item in passes:
             if isinstance(item, Row):
@@ -165,6 +168,7 @@ class _Learner:
     temperature: float
     backward: Callable[[Tensor], None]
     turn: Callable[[Turn], None]
+    scale: float
     sums: LossSums = field(default_factory=LossSums)
 
     def learn_spine(self, spine: Spine, above: TrunkStore | None) -> None:
@@ -183,7 +187,7 @@ class _Learner:
         """One forward and backward; `injected`: the row's own keys and values get their sums from the store."""
         self.turn(True)
         scores, tree = run_row(self.model, row, store=store, capture=injected, temperature=self.temperature)
-        total = self._loss(row, scores)
+        total = self.scale * self._loss(row, scores)
         if injected and store is not None:
             total = total + _stored_gradients(row, tree, store)
         if total.requires_grad:

@@ -61,8 +61,16 @@ def shared(learn: Learn, mine: tuple[Tree, ...], ranks: int, *, checkpointing: b
     with spread.whole():
         replies = generate(model, prompts, group_size=2, sampling=sampling)
     assert replies == generate(made(checkpointing=False), prompts, group_size=2, sampling=sampling)
-    learn(model, mine, loss=LOSS, normaliser=Normaliser.of(TREES), max_tokens=33, lockstep=spread.lockstep)
-    spread.sum_gradients()
+    learn(
+        model,
+        mine,
+        loss=LOSS,
+        normaliser=Normaliser.of(TREES),
+        max_tokens=33,
+        lockstep=spread.lockstep,
+        scale=spread.scale,
+    )
+    spread.reduce()
     return {name: parameter.grad.full_tensor() for name, parameter in model.named_parameters()}
 
 

@@ -1,0 +1,33 @@
+"""`srl-swe` on ranks of CPU that accelerate takes for accelerators: it cuts models over those only.
+
+Everything but where accelerate looks for devices is as on GPUs: gloo stands in for NCCL.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from accelerate.state import PartialState
+from accelerate.utils import DistributedType
+
+import srl_swe.training.ranks
+import srl_swe.training.stages
+from srl_swe.cli import main
+
+
+def backend(*arguments: Any) -> tuple[str, DistributedType]:
+    """What `PartialState` is told to use."""
+    return "gloo", DistributedType.MULTI_GPU
+
+
+def with_accelerator() -> bool:
+    """Stands for `ranks.on_cpu`."""
+    return False
+
+
+if __name__ == "__main__":
+    PartialState._prepare_backend = backend
+    for module in (srl_swe.training.ranks, srl_swe.training.stages):
+        module.on_cpu = with_accelerator  # type: ignore[attr-defined]
+    sys.exit(main(sys.argv[1:]))
