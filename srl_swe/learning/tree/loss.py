@@ -1,10 +1,10 @@
 """The loss of a batch of trees as a sum over loss terms, so that rows can be forwarded in any order and number.
 
 Policy term (GRPO, the paper's Eq. 1): ratio = exp(logp - sampler's logp), or exp(logp - logp.detach()) where the
-sampler gave none; minus min(ratio * A, clip(ratio, 1 - clip_low, 1 + clip_high) * A), plus kl_weight times the k3
-estimate of KL(policy || reference) where there are reference log-probabilities. Aggregation "response": mean over a
-reply's tokens, then over replies; "token": mean over all tokens. Expert term: minus expert_weight times the mean
-log-probability of the expert's tokens. Every divisor is known before the forward (`Normaliser`).
+sampler gave none; minus min(ratio * A, clip(ratio, 1 - clip_low, 1 + clip_high) * A). There is no KL term, as in the
+paper. Aggregation "response": mean over a reply's tokens, then over replies; "token": mean over all tokens. Expert
+term: minus expert_weight times the mean log-probability of the expert's tokens. Every divisor is known before the
+forward (`Normaliser`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class LossConfig:
     clip_high: float = 0.2
     aggregation: Aggregation = "response"
     expert_weight: float = 0.0
-    kl_weight: float = 0.0
 
     def __post_init__(self) -> None:
         if self.aggregation not in ("response", "token"):
@@ -72,7 +71,7 @@ class LossSums:
     """Sums over loss terms, plain floats, to be added over rows and ranks; the `mean_...` properties divide.
 
     loss: the (normalised) loss of the terms; entropy, sampler_gap (|trainer's - sampler's log-probability|), ratio and
-    the two clip counts are over reply tokens; expert_nll over expert tokens; kl over tokens with a reference.
+    the two clip counts are over reply tokens; expert_nll over expert tokens.
     """
 
     loss: float = 0.0
@@ -83,7 +82,6 @@ class LossSums:
     ratio: float = 0.0
     clipped_low: float = 0.0
     clipped_high: float = 0.0
-    kl: float = 0.0
     expert_tokens: float = 0.0
     expert_nll: float = 0.0
     largest_sampler_gap: float = 0.0
@@ -111,12 +109,11 @@ class LossSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermValues:
-    """What the loss needs of each term, `[M]` tensors; sampler and reference are NaN where there is none."""
+    """What the loss needs of each term, `[M]` tensors; sampler is NaN where there is none."""
 
     weight: Tensor
     advantage: Tensor
     sampler: Tensor
-    reference: Tensor
     expert: Tensor
 
 
@@ -128,7 +125,7 @@ def term_values(
     lengths: dict[tuple[int, int], int] = {}
     for tree, which, offset in zip(terms.trees, terms.branches, terms.offsets, strict=True):
         if which == EXPERT:
-            rows.append((config.expert_weight / max(normaliser.expert_tokens, 1.0), 0.0, torch.nan, torch.nan, 1.0))
+            rows.append((config.expert_weight / max(normaliser.expert_tokens, 1.0), 0.0, torch.nan, 1.0))
             continue
         branch = trees[tree].branches[which]
         if (tree, which) not in lengths:
@@ -139,11 +136,10 @@ def term_values(
             else 1.0 / (lengths[tree, which] * max(normaliser.replies, 1.0))
         )
         sampler = torch.nan if branch.sampler_logps is None else branch.sampler_logps[offset]
-        reference = torch.nan if branch.reference_logps is None else branch.reference_logps[offset]
-        rows.append((weight, branch.advantage_at(offset), sampler, reference, 0.0))
-    columns = torch.tensor(rows, dtype=torch.float64).reshape(-1, 5).T.to(like.device, like.dtype)
-    weight, advantage, sampler, reference, expert = columns
-    return TermValues(weight=weight, advantage=advantage, sampler=sampler, reference=reference, expert=expert > 0)
+        rows.append((weight, branch.advantage_at(offset), sampler, 0.0))
+    columns = torch.tensor(rows, dtype=torch.float64).reshape(-1, 4).T.to(like.device, like.dtype)
+    weight, advantage, sampler, expert = columns
+    return TermValues(weight=weight, advantage=advantage, sampler=sampler, expert=expert > 0)
 
 
 def tree_loss(logps: Tensor, entropies: Tensor, values: TermValues, config: LossConfig) -> tuple[Tensor, LossSums]:
@@ -153,21 +149,13 @@ def tree_loss(logps: Tensor, entropies: Tensor, values: TermValues, config: Loss
     ratio = torch.exp(logps - old)
     clipped = ratio.clamp(1 - config.clip_low, 1 + config.clip_high)
     policy = -torch.minimum(ratio * values.advantage, clipped * values.advantage)
-    kl = _kl(logps, values.reference)
-    per_term = torch.where(values.expert, -logps, policy + config.kl_weight * kl)
+    per_term = torch.where(values.expert, -logps, policy)
     loss = (values.weight * per_term).sum()
-    return loss, _sums(loss, logps.detach(), entropies, values, ratio.detach(), kl.detach(), config)
-
-
-def _kl(logps: Tensor, reference: Tensor) -> Tensor:
-    known = ~reference.isnan()
-    ahead = torch.where(known, reference, logps.detach()) - logps
-    estimate = torch.expm1(ahead) - ahead
-    return torch.where(known, estimate, torch.zeros_like(estimate))
+    return loss, _sums(loss, logps.detach(), entropies, values, ratio.detach(), config)
 
 
 def _sums(
-    loss: Tensor, logps: Tensor, entropies: Tensor, values: TermValues, ratio: Tensor, kl: Tensor, config: LossConfig
+    loss: Tensor, logps: Tensor, entropies: Tensor, values: TermValues, ratio: Tensor, config: LossConfig
 ) -> LossSums:
     reply = ~values.expert
     compared = reply & ~values.sampler.isnan()
@@ -185,7 +173,6 @@ def _sums(
             ratio[reply].sum(),
             low.sum().to(logps.dtype),
             high.sum().to(logps.dtype),
-            kl.sum(),
             values.expert.sum().to(logps.dtype),
             -logps[values.expert].sum(),
             largest,

@@ -24,7 +24,6 @@ class Branch:
 
     advantages: one advantage per token instead of `advantage`, for replies inside an episode that earn their own.
     sampler_logps: log-probability of each token under the policy that sampled it (the ratio's denominator), or None.
-    reference_logps: the same under a reference policy (the KL term), or None.
     trained: which tokens are loss targets; None means all. False marks observation tokens inside an episode.
     """
 
@@ -33,11 +32,10 @@ class Branch:
     advantage: float = 0.0
     advantages: tuple[float, ...] | None = None
     sampler_logps: tuple[float, ...] | None = None
-    reference_logps: tuple[float, ...] | None = None
     trained: tuple[bool, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("advantages", "sampler_logps", "reference_logps", "trained"):
+        for name in ("advantages", "sampler_logps", "trained"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self.token_ids):
                 raise ValueError(f"Branch.{name} has {len(values)} entries for {len(self.token_ids)} token ids")
