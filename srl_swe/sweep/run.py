@@ -41,7 +41,8 @@ class Sweep:
     out: Path
     workers: int = 1
     """Training runs at one time."""
-    failures: dict[Cell, str] = field(default_factory=dict)
+    failures: dict[Path, str] = field(default_factory=dict)
+    """What runs that failed said, by their folders."""
 
     def check(self) -> tuple[Cell, ...]:
         """All cells, once every configuration is known to be sound and every folder to be its own; ConfigError."""
@@ -101,7 +102,7 @@ class Sweep:
     def _row(self, name: str, todo: Sequence[Cell]) -> Row:
         mine = [cell for cell in todo if cell.row == name]
         done = {cell.seed: summary["stages"][-1]["heldout"] for cell in mine if (summary := self.summary(cell))}
-        return Row(name=name, by_seed=done, failed=sum(cell in self.failures for cell in mine))
+        return Row(name=name, by_seed=done, failed=sum(cell.folder in self.failures for cell in mine))
 
     def _cell_record(self, cell: Cell) -> dict[str, Any]:
         summary = self.summary(cell)
@@ -110,8 +111,8 @@ class Sweep:
             "seed": cell.seed,
             "values": dict(cell.values),
             "folder": str(cell.folder),
-            "status": "done" if summary else "failed" if cell in self.failures else "not_run",
-            **({"error": self.failures[cell]} if cell in self.failures else {}),
+            "status": "done" if summary else "failed" if cell.folder in self.failures else "not_run",
+            **({"error": self.failures[cell.folder]} if cell.folder in self.failures else {}),
             "stages": summary["stages"] if summary else [],
         }
 
@@ -139,7 +140,7 @@ class Sweep:
         reason = (said or [f"exit code {code}"])[0].removeprefix("srl-swe: ")
         if code == 2:  # what one cell's user must mend, all cells share
             raise ConfigError(f"{reason} (row {child.cell.row!r}, seed {child.cell.seed})")
-        self.failures[child.cell] = reason
+        self.failures[child.cell.folder] = reason
         print(f"{child.cell.row}, seed {child.cell.seed}: failed in {took}: {reason} ({log})", flush=True)
 
 

@@ -39,9 +39,8 @@ evaluate_every = 1
 SWEEP = """\
 base = "run.toml"
 seeds = [0, 1]
-[rows.slow]
-[rows.fast]
-sft.learning_rate = 1e-3
+[grid]
+sft.learning_rate = [1e-3]
 """
 
 
@@ -93,10 +92,10 @@ def test_a_killed_sweep_takes_its_run_along_and_goes_on_where_it_was(workdir: Pa
     assert again.returncode == 0, again.stderr
     assert (done[0].read_bytes(), done[0].stat().st_mtime_ns) == first
     record = json.loads((workdir / "out/sweep.json").read_text())
-    assert [(row["row"], row["seeds"]) for row in record["rows"]] == [("slow", [0, 1]), ("fast", [0, 1])]
+    assert [(row["row"], row["seeds"]) for row in record["rows"]] == [("sft.learning_rate=0.001", [0, 1])]
     assert {cell["status"] for cell in record["cells"]} == {"done"}
-    assert record["rows"][1]["heldout"]["reward"]["count"] == 2
-    assert "fast" in again.stdout
+    assert record["rows"][0]["heldout"]["reward"]["count"] == 2
+    assert "2 runs, 1 done before" in again.stdout
     assert (workdir / "out/table.md").read_text().startswith("| row | reward |")
 
 
