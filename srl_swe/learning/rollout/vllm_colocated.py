@@ -20,7 +20,7 @@ from ...serving.errors import ServerError
 from .sampling import DrawnReply, SamplingParams
 from .vllm_client import Prompt
 from .vllm_start import EngineNeeds, cpu_environment
-from .vllm_sync import GatheredWeights, save_adapter
+from .vllm_sync import GatheredWeights, write_adapter
 
 
 class ColocatedEngine:
@@ -54,8 +54,7 @@ class ColocatedEngine:
             from vllm.lora.request import LoRARequest
 
             folder = self.needs.folder.absolute() / f"adapter-{self._version}"
-            if accelerator.is_main_process:
-                save_adapter(model, folder)
+            write_adapter(model, folder if accelerator.is_main_process else None)
             accelerator.wait_for_everyone()
             self._adapter = LoRARequest(folder.name, self._version, str(folder))
         else:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator, PartialState
 from safetensors.torch import save_file
+from trl.distributed import DistributedBackend
 from trl.generation.vllm_generation import VLLMGeneration
 
 from srl_swe_envs.errors import ConfigError
@@ -38,8 +39,6 @@ class GatheredWeights(VLLMGeneration):  # type: ignore[misc]  # trl is untyped f
     """trl's walk over full weights, however they are sharded, under the names that vLLM expects; without an engine."""
 
     def __init__(self, model: Any, accelerator: Accelerator) -> None:
-        from trl.distributed import DistributedBackend
-
         self.model, self.accelerator = model, accelerator
         self._dist = DistributedBackend(accelerator)
 
@@ -64,8 +63,9 @@ class LoraSync:
         old = self._name()
         self.version += 1
         name = self._name()
-        if PartialState().is_main_process:
-            save_adapter(model, self.folder / name)
+        main = PartialState().is_main_process
+        write_adapter(model, self.folder / name if main else None)
+        if main:
             _ask(client, "/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(self.folder / name)})
             if self.version > 1:
                 _ask(client, "/v1/unload_lora_adapter", {"lora_name": old})
@@ -129,9 +129,18 @@ class NcclSync:
         return self.served
 
 
-def save_adapter(model: Any, folder: Path) -> None:
-    """Write a peft model's adapter as vLLM loads it."""
-    model.save_pretrained(str(folder))
+def write_adapter(model: Any, folder: Path | None) -> None:
+    """Write a peft model's adapter as vLLM loads it; None only takes part in the gathering."""
+    gathered = DistributedBackend(Accelerator()).gather_params
+    weights: dict[str, torch.Tensor] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            with gathered([parameter]):
+                whole = parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
+                if folder is not None:
+                    weights[name] = whole.detach().to("cpu", copy=True)
+    if folder is not None:
+        model.save_pretrained(str(folder), state_dict=weights)
 
 
 def write_weights(weights: GatheredWeights, folder: Path | None) -> None:

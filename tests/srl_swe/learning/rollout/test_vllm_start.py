@@ -18,7 +18,8 @@ from srl_swe.learning.rollout.gap import GapWarning
 from srl_swe.learning.rollout.vllm_colocated import ColocatedEngine
 from srl_swe.learning.rollout.vllm_settings import VllmRollout
 from srl_swe.learning.rollout.vllm_start import EngineNeeds, server_command
-from srl_swe.learning.rollout.vllm_sync import GatheredWeights, write_weights
+from srl_swe.learning.rollout.vllm_sync import GatheredWeights, write_adapter, write_weights
+from srl_swe.learning.settings import LoraSettings
 from srl_swe.learning.tiny import TinyModel, make_tiny_model
 from srl_swe.training.settings import RunSettings
 from srl_swe_envs.errors import ConfigError
@@ -69,19 +70,22 @@ def test_a_colocated_engine_without_vllm_is_the_users_to_mend() -> None:
         ColocatedEngine(EngineNeeds(**NEEDS))
 
 
-def test_written_weights_are_those_of_a_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rank", [0, 4])
+def test_written_weights_are_those_of_a_checkpoint(tmp_path: Path, rank: int) -> None:
     make_tiny_model(tmp_path / "model", ["some text"], TinyModel(vocabulary=300, hidden=32, layers=2, heads=2), seed=0)
-    model = load_model(str(tmp_path / "model"), dtype="float32").model
+    model = load_model(str(tmp_path / "model"), dtype="float32", lora=LoraSettings(rank=rank)).model
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 1
-    write_weights(GatheredWeights(model, Accelerator()), tmp_path / "written")
+    if rank:
+        write_adapter(model, tmp_path / "written")
+    else:
+        write_weights(GatheredWeights(model, Accelerator()), tmp_path / "written")
     model.save_pretrained(tmp_path / "checkpoint")
-    written, expected = (
-        load_file(tmp_path / name) for name in ("written/model-00001.safetensors", "checkpoint/model.safetensors")
-    )
+    written, expected = (load_file(next((tmp_path / name).glob("*.safetensors"))) for name in ("written", "checkpoint"))
     assert written.keys() == expected.keys()
     assert all(torch.equal(written[name], expected[name]) for name in expected)
+    assert (tmp_path / "written/adapter_config.json").exists() == bool(rank)
 
 
 def test_a_gap_above_the_threshold_warns_once_until_it_was_below(capsys: pytest.CaptureFixture[str]) -> None:
