@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..chat_tokens import ChatTokenizer
 from ..groups import Group
@@ -21,6 +21,7 @@ class DecoderSampler:
     chat: ChatTokenizer
     settings: RolloutSettings
     prefill_tokens: int = 4096
+    forwards_model: ClassVar[bool] = True
 
     def sample(
         self, model: Any, requests: Sequence[Request], *, replies: int, seed: int, greedy: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ class GenerateSampler:
 
     chat: ChatTokenizer
     settings: RolloutSettings
+    forwards_model: ClassVar[bool] = True
 
     @torch.no_grad()
     def sample(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from ...conversations import ReplyScorer
 from ..chat_tokens import ChatTokenizer, Trunk
@@ -17,6 +17,9 @@ Request: TypeAlias = tuple[Trunk, tuple[int, ...]]
 
 class ReplySampler(Protocol):
     """Samples replies of the current model."""
+
+    forwards_model: ClassVar[bool]
+    """Whether this process computes the replies with the model that it is given, rather than an engine with its own."""
 
     def sample(
         self, model: Any, requests: Sequence[Request], *, replies: int, seed: int, greedy: bool = False

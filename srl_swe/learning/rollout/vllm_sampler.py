@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import TrainerCallback
 
@@ -27,6 +27,7 @@ class VllmSampler:
     chat: ChatTokenizer
     settings: RolloutSettings
     engine: Engine
+    forwards_model: ClassVar[bool] = False
 
     def sample(
         self, model: Any, requests: Sequence[Request], *, replies: int, seed: int, greedy: bool = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ from ..tree.engine import loss_backward
 from ..tree.loss import LossConfig, LossSums, Normaliser
 from ..tree.planner import drop_still
 from ..tree.types import Tree
-from .distribution import distribution
+from .distribution import Distribution, distribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
         """Make the batch of the current step and add its gradients; gives the detached loss of the whole batch."""
         model.train()
         spread = distribution(model, self.accelerator)
-        with spread.whole():
+        with self.sampling(spread):
             trees = self.trees_of_step(self.state.global_step)
         began = time.perf_counter()
         add_gradients = loss_backward if self.data.tree.enabled else flat_loss_backward
@@ -94,13 +95,17 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
         was_training = self.model.training
         self.model.eval()
         began = time.perf_counter()
-        with distribution(self.model_wrapped, self.accelerator).whole():
+        with self.sampling(distribution(self.model_wrapped, self.accelerator)):
             metrics = self.measured()
         metrics["eval_seconds"] = time.perf_counter() - began
         self.model.train(was_training)
         self.log(metrics)
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def sampling(self, spread: Distribution) -> AbstractContextManager[Any]:
+        """Inside, this rank can sample as it likes."""
+        return spread.whole() if self.data.sampler.forwards_model else nullcontext()
 
     def measured(self) -> dict[str, float]:
         """Held-out reward: `eval_...` sampled, `eval_greedy_...` greedy."""
