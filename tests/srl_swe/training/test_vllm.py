@@ -56,7 +56,7 @@ def command(workdir: Path, out: str, *changes: str) -> list[str]:
 @pytest.fixture(scope="module")
 def started(shared_workdir: Path) -> tuple[Path, Path]:
     """A work folder and a model in it that speaks the format, with heads as wide as vLLM wants them."""
-    done = train(shared_workdir, "sft", "stages=['sft']", "sft.max_steps=50", "model.tiny.hidden=64")
+    done = train(shared_workdir, "sft", "stages=['sft']", "model.tiny.hidden=64")
     assert done.returncode == 0, done.stderr
     return shared_workdir, Path(json.loads((shared_workdir / "sft/summary.json").read_text())["model"])
 
@@ -116,7 +116,7 @@ def test_replies_come_from_the_weights_that_each_update_left(served: Served, sta
     assert json.loads((start / "config.json").read_text())["tie_word_embeddings"]  # a head that vLLM would not renew
     done = train(workdir, "full", *SRL, *SURE_TO_MOVE, f"model.path={start}", f"rollout.vllm.url={served.client.url}")
     assert done.returncode == 0, done.stderr
-    assert len(gaps(workdir / "full")) == UPDATES
+    assert len(gaps(workdir / "full")) > 1  # also of replies after an update
     assert max(gaps(workdir / "full")) < 1e-3
     assert "warning" not in done.stderr
     served_is(served.client, "policy", workdir / f"full/1-srl/checkpoint-{UPDATES}", start)
@@ -133,7 +133,7 @@ def test_an_adapter_is_served_under_a_new_name_after_each_update(served: Served,
     )
     done = train(workdir, "lora", *SRL, *SURE_TO_MOVE, *adapter)
     assert done.returncode == 0, done.stderr
-    assert len(gaps(workdir / "lora")) == UPDATES
+    assert len(gaps(workdir / "lora")) > 1
     assert max(gaps(workdir / "lora")) < 1e-3
     names = [model["id"] for model in served.client.call("/v1/models")["data"]]
     assert len(names) == 2  # the adapters before are gone
