@@ -142,6 +142,10 @@ class SrlSettings(GroupSettings):
     """Weight of the expert's own log-likelihood, an SFT term on the same trunk."""
     steps_per_trunk: int = 8
     """At most so many steps of one trajectory in a batch, to keep it diverse."""
+    asynchronous: bool = False
+    """Sample beside training, by trl's AsyncGRPOTrainer: `docs/training.md` has what it needs."""
+    max_staleness: int = 4
+    """With `asynchronous`: replies of a policy older than so many updates are not learned."""
     pivots: PivotSettings = field(default_factory=PivotSettings)
 
 

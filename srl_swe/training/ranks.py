@@ -66,6 +66,11 @@ def device() -> torch.device:
     return found
 
 
+def count() -> int:
+    """How many ranks there are."""
+    return int(_state().num_processes)
+
+
 def wait() -> None:
     """Return when every rank has come here."""
     _state().wait_for_everyone()

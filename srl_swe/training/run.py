@@ -31,6 +31,10 @@ def train(config: Path, *, out: Path, overrides: Sequence[str] = (), fresh: bool
     """
     settings = load_config(RunSettings, config, overrides)
     with together(out):
+        if settings.srl.asynchronous:
+            from .asynchronous import refuse
+
+            refuse(settings)
         first(lambda: open_run(out, config_to_toml(settings), fresh=fresh))
         return _train(settings, config.resolve().parent, out)
 

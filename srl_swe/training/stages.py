@@ -26,7 +26,7 @@ from ..learning.settings import GroupSettings, RlvrSettings, SftSettings, SrlSet
 from ..learning.trainers.rlvr import RlvrTrainer
 from ..learning.trainers.sft import SftTrainer
 from ..learning.trainers.srl import SrlTrainer
-from ..learning.trainers.tree_training import TrainingData, TreeTraining
+from ..learning.trainers.tree_training import TrainingData
 from ..learning.tree.model import prepare
 from .callbacks import CompleteCheckpoints, MetricsFile, Progress, SamplesFile
 from .episodes import EpisodeSets
@@ -85,7 +85,7 @@ def run_stage(
     if name == "srl" and settings.srl.pivots.enabled:
         data = replace(data, train=_pivots(folder, loaded, data, settings, rollouts))
     with data.open_episodes() if name == "rlvr" else nullcontext() as sets:
-        trainer = _trainer(name, folder, loaded, data, settings, rollouts, sets)
+        trainer = _trainer(name, folder, loaded, data, settings, rollouts, sets, checkpoint)
         rollouts.follow(loaded.model)
         if before is None or _choice(name) not in before:
             before = _before(trainer, folder)
@@ -109,13 +109,13 @@ def _pivots(
     return pivot_trunks(folder, loaded.model, data.train, sampler, data.scorer, pivots, seed=settings.seed)
 
 
-def _before(trainer: TreeTraining, folder: Path) -> dict[str, float]:
+def _before(trainer: Any, folder: Path) -> dict[str, float]:
     """Held-out figures of the stage's start, measured once."""
     kept = folder / "before.json"
     if text := first(lambda: _read(kept)):
         found: dict[str, float] = json.loads(text)
         return found
-    before = trainer.evaluate()
+    before: dict[str, float] = trainer.evaluate()
     first(lambda: write_json(kept, before))
     return before
 
@@ -125,7 +125,7 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def _result(name: str, folder: Path, start: str, trainer: TreeTraining, before: dict[str, float]) -> StageResult:
+def _result(name: str, folder: Path, start: str, trainer: Any, before: dict[str, float]) -> StageResult:
     """The best checkpoint, or the start itself when nothing was better."""
     choice = _choice(name)
     measured = {
@@ -153,7 +153,9 @@ def _trainer(
     settings: RunSettings,
     rollouts: Rollouts,
     sets: EpisodeSets | None,
-) -> TreeTraining:
+    checkpoint: Path | None,
+) -> Any:
+    """A stage's trainer: a TreeTraining, or one like it."""
     stages: dict[str, SftSettings | SrlSettings | RlvrSettings]
     stages = {"sft": settings.sft, "srl": settings.srl, "rlvr": settings.rlvr}
     stage = stages[name]
@@ -167,10 +169,23 @@ def _trainer(
         tree=settings.tree,
     )
     samples = SamplesFile(folder / "samples.jsonl", data.scorer.expert)
-    trainer: TreeTraining
+    trainer: Any
     if isinstance(stage, SftSettings):
         arguments = TrainingArguments(**_arguments(stage, folder, order, settings))
         trainer = SftTrainer(model=loaded.model, args=arguments, data=training, settings=stage, keep_samples=samples)
+    elif isinstance(stage, SrlSettings) and stage.asynchronous:
+        from .asynchronous import asynchronous_trainer  # trl's part needs packages that nothing else here needs
+
+        trainer = asynchronous_trainer(
+            loaded,
+            _arguments(stage, folder, order, settings),
+            training,
+            settings,
+            rollouts,
+            samples,
+            data.scorer,
+            int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0,
+        )
     elif isinstance(stage, SrlSettings):
         trainer = SrlTrainer(
             model=loaded.model,
@@ -195,7 +210,8 @@ def _trainer(
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     metrics = MetricsFile(folder / "metrics.jsonl", samples.path)
-    followers = rollouts.callbacks(samples_to_train=name != "sft")
+    beside = isinstance(stage, SrlSettings) and stage.asynchronous  # then the copy is followed, not the trainer's model
+    followers = () if beside else rollouts.callbacks(samples_to_train=name != "sft")
     for added in (CompleteCheckpoints(), metrics, Progress(name), *followers):
         trainer.add_callback(added)
     return trainer

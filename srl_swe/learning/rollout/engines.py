@@ -45,6 +45,11 @@ class Rollouts:
             return (warning,)
         return (warning, FollowsTrainer(self.engine, samples_to_train=samples_to_train))
 
+    def outdated(self) -> None:
+        """The model that replies are sampled from has new weights."""
+        if self.engine is not None:
+            self.engine.outdated()
+
     def follow(self, model: Any) -> None:
         """Before replies are sampled outside of training; every rank takes part."""
         if self.engine is not None:

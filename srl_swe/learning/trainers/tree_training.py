@@ -109,15 +109,10 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
 
     def measured(self) -> dict[str, float]:
         """Held-out reward: `eval_...` sampled, `eval_greedy_...` greedy."""
-        share = self.data.heldout.share(self.accelerator.process_index, self.accelerator.num_processes)
-        metrics: dict[str, float] = {}
-        for prefix, greedy in (("eval_", False), ("eval_greedy_", True)):
-            result, groups = share.measure(self.data.sampler, self.model, greedy=greedy)
-            total = sum(gather_object([result]), HeldoutResult())
-            metrics |= {f"{prefix}{name}": value for name, value in total.metrics().items()}
-            if self.accelerator.is_main_process:
-                self.keep_samples("greedy" if greedy else "heldout", self.state.global_step, groups)
-        return metrics
+        return heldout_figures(self.data, self.model, self.accelerator, self._keep_heldout)
+
+    def _keep_heldout(self, kind: str, groups: Sequence[Group]) -> None:
+        self.keep_samples(kind, self.state.global_step, groups)
 
     def record(self, name: str, value: float) -> None:
         """Remember a metric until the next `log`, which reports the mean."""
@@ -143,3 +138,18 @@ class TreeTraining(Trainer):  # type: ignore[misc]  # transformers is untyped fo
             self.record("policy/sampler_gap_max", sums.largest_sampler_gap)
         if sums.expert_tokens:
             self.record("expert/nll", sums.mean_expert_nll)
+
+
+def heldout_figures(
+    data: TrainingData, model: Any, accelerator: Any, keep: Callable[[str, Sequence[Group]], None]
+) -> dict[str, float]:
+    """Held-out reward of a model over all ranks: `eval_...` sampled, `eval_greedy_...` greedy."""
+    share = data.heldout.share(accelerator.process_index, accelerator.num_processes)
+    metrics: dict[str, float] = {}
+    for prefix, greedy in (("eval_", False), ("eval_greedy_", True)):
+        result, groups = share.measure(data.sampler, model, greedy=greedy)
+        total = sum(gather_object([result]), HeldoutResult())
+        metrics |= {f"{prefix}{name}": value for name, value in total.metrics().items()}
+        if accelerator.is_main_process:
+            keep("greedy" if greedy else "heldout", groups)
+    return metrics
