@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,12 @@ def last_checkpoint(stage: Path) -> Path | None:
 
 
 def _check_same(stored: Path, config: str) -> None:
-    old, new = stored.read_text(encoding="utf-8").splitlines(), config.splitlines()
-    if old == new:
+    text = stored.read_text(encoding="utf-8")
+    if tomllib.loads(text) == tomllib.loads(config):  # a later version may write the keys in another order
         return
+    old, new = text.splitlines(), config.splitlines()
     changed = [line for line in new if line not in old] or [line for line in old if line not in new]
+    changed = changed or [after for before, after in zip(old, new, strict=False) if before != after]
     raise ConfigError(
         f"{stored.parent}: holds a run with another configuration (now: {changed[0].strip()}); "
         "choose another --out, or --fresh to throw the old run away"
