@@ -1,4 +1,4 @@
-"""Times the sampling of one trajectory's replies: transformers' `generate` against the shared-trunk decoder.
+"""Times the sampling of one trajectory's replies: transformers' `generate`, the shared-trunk decoder, and vLLM.
 
     python benchmarks/rollout.py --json rollout.json [--quick] [--trunk 4000 --steps 25 --group 8 --reply 60 ...]
 
@@ -7,7 +7,8 @@ of other steps. `--sampled` of the steps are timed, the middles of as many equal
 (`generate_sampled_steps` says how many). `decoder`: all steps' replies at once, in full. Each runs in a process of its
 own, sampling at temperature 1 with no stop token, so both draw `steps * group * reply` tokens. CPU seconds on a CPU,
 seconds by the clock on a GPU. `greedy_equal`: whether both give the same greedy replies at the first and last step;
-`largest_logp_gap`: between the decoder's and the trainer's log-probabilities. vLLM is not timed here.
+`largest_logp_gap`: between the sampler's and the trainer's log-probabilities. `vllm`: see `rollout_vllm.py`; left out
+without `--vllm-python FILE`, the interpreter of an environment that `make vllm` made.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "envs")]
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
+from benchmarks.rollout_vllm import run_vllm  # noqa: E402
 from benchmarks.tree import about, resident_mb  # noqa: E402
 from benchmarks.tree_schemes import Shape, make_model, make_tree, middles  # noqa: E402
 from srl_swe.learning.rollout.decoder import generate  # noqa: E402
@@ -117,12 +119,22 @@ def in_a_process(name: str, shape: Shape, threads: int) -> dict[str, Any]:
     return found
 
 
+def _vllm(shape: Shape, python: str) -> dict[str, Any]:
+    tree = replace(make_tree(shape), branches=())
+    found = run_vllm(
+        make_model(shape), tree, python=python, group=shape.group, reply=shape.reply, segment=shape.segment
+    )
+    print(f"vllm: {found['seconds']:.1f} s, {found['peak_mb']:.0f} MB", file=sys.stderr)
+    return found
+
+
 def main() -> None:
     """Parse the arguments, measure, write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="file to write")
     parser.add_argument("--quick", action="store_true", help="a small shape: seconds, to see that it runs")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--vllm-python", metavar="FILE", help="also time vLLM, from this environment")
     parser.add_argument("--sampler", choices=list(SAMPLERS), help=argparse.SUPPRESS)
     parser.add_argument("--shape", help=argparse.SUPPRESS)
     for field in fields(Shape):
@@ -143,6 +155,10 @@ def main() -> None:
     found = about(shape, asked.threads)
     for name in SAMPLERS:
         found.update({f"{name}_{key}": value for key, value in in_a_process(name, shape, asked.threads).items()})
+    if asked.vllm_python:
+        measured = _vllm(shape, asked.vllm_python)
+        found.update({f"vllm_{key}": value for key, value in measured.items()})
+        found["ratio.generate_over_vllm_seconds"] = found["generate_seconds"] / found["vllm_seconds"]
     found["reply_tokens"] = shape.steps * shape.group * shape.reply
     found["ratio.generate_over_decoder_seconds"] = found["generate_seconds"] / found["decoder_seconds"]
     asked.json.parent.mkdir(parents=True, exist_ok=True)
