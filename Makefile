@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 VLLM := .venv-vllm
 VLLM_READY := $(VLLM)/.ready
 
-BENCHMARKS := reward tree rollout workspace learning_smoke
+BENCHMARKS := reward tree rollout step workspace learning_smoke
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test vllm check examples bench clean
