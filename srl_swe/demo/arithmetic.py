@@ -2,6 +2,7 @@
 
 `python -m srl_swe.demo.arithmetic [--out FOLDER]` writes `train.jsonl` and `held_out.jsonl`; doing it again gives the
 same bytes. The split is by the numbers of a problem, so that no held-out problem is a training problem in other words.
+Formulas have no spaces: a number is then one token wherever it stands, and a small model can learn to copy it.
 """
 
 from __future__ import annotations
@@ -30,36 +31,38 @@ Worked: TypeAlias = tuple[str, tuple[tuple[str, str], ...], int]
 
 
 def linear(a: int, b: int, x: int) -> Worked:
-    """`ax + b = c`."""
+    """`ax+b=c`."""
     c = a * x + b
     steps = (
-        ("Move the constant", f"${a}x = {c} - {b} = {c - b}$"),
-        ("Divide by the coefficient", f"$x = {c - b} / {a} = {x}$"),
+        ("Move the constant", f"${a}x={c}-{b}={c - b}$"),
+        ("Divide by the coefficient", f"$x={c - b}/{a}={x}$"),
         ("Answer", f"$\\boxed{{{x}}}$"),
     )
-    return f"Solve ${a}x + {b} = {c}$ for $x$.", steps, x
+    return f"Solve ${a}x+{b}={c}$ for $x$.", steps, x
 
 
 def brackets(a: int, b: int, c: int) -> Worked:
-    """`(a + b) c - a`."""
+    """`(a+b)c-a`."""
     steps = (
-        ("Add inside the brackets", f"${a} + {b} = {a + b}$"),
-        ("Multiply", f"${a + b} \\cdot {c} = {(a + b) * c}$"),
-        ("Subtract", f"${(a + b) * c} - {a} = {(a + b) * c - a}$"),
+        ("Add inside the brackets", f"${a}+{b}={a + b}$"),
+        ("Multiply", f"${a + b}\\cdot{{{c}}}={(a + b) * c}$"),
+        ("Subtract", f"${(a + b) * c}-{a}={(a + b) * c - a}$"),
         ("Answer", f"$\\boxed{{{(a + b) * c - a}}}$"),
     )
-    return f"Compute $({a} + {b}) \\cdot {c} - {a}$.", steps, (a + b) * c - a
+    return f"Compute $({a}+{b})\\cdot{{{c}}}-{a}$.", steps, (a + b) * c - a
 
 
 def bags(a: int, b: int, c: int) -> Worked:
     """Some things, and some bags of more of them."""
     name, thing = _NAMES[(a + b) % len(_NAMES)], _THINGS[(b + c) % len(_THINGS)]
     steps = (
-        ("Count what is in the bags", f"${b} \\cdot {c} = {b * c}$"),
-        ("Add what was there", f"${a} + {b * c} = {a + b * c}$"),
+        ("Count what is in the bags", f"${b}\\cdot{{{c}}}={b * c}$"),
+        ("Add what was there", f"${a}+{b * c}={a + b * c}$"),
         ("Answer", f"$\\boxed{{{a + b * c}}}$"),
     )
-    problem = f"{name} has {a} {thing} and buys {b} bags with {c} {thing} each. How many {thing} does {name} have?"
+    problem = (
+        f"{name} has ${a}$ {thing} and buys ${b}$ bags with ${c}$ {thing} each. How many {thing} does {name} have?"
+    )
     return problem, steps, a + b * c
 
 
@@ -67,12 +70,12 @@ def rectangle(a: int, b: int, c: int) -> Worked:
     """A side from a perimeter, then an area."""
     long = b + c
     steps = (
-        ("Halve the perimeter", f"${2 * (a + long)} / 2 = {a + long}$"),
-        ("Find the other side", f"${a + long} - {a} = {long}$"),
-        ("Multiply the sides", f"${a} \\cdot {long} = {a * long}$"),
+        ("Halve the perimeter", f"${2 * (a + long)}/2={a + long}$"),
+        ("Find the other side", f"${a + long}-{a}={long}$"),
+        ("Multiply the sides", f"${a}\\cdot{{{long}}}={a * long}$"),
         ("Answer", f"$\\boxed{{{a * long}}}$"),
     )
-    problem = f"A rectangle has perimeter {2 * (a + long)} and one side {a}. What is its area?"
+    problem = f"A rectangle has perimeter ${2 * (a + long)}$ and one side ${a}$. What is its area?"
     return problem, steps, a * long
 
 

@@ -10,7 +10,7 @@ from srl_swe.demo.arithmetic import FOLDER, rows, write_examples
 from srl_swe.domains.math.answers import last_boxed
 from srl_swe.domains.math.solutions import numbered_steps
 
-EQUATION = re.compile(r"\$[^$]*?([0-9][0-9 +\-/()]*|[0-9 +\-/()]*\\cdot[0-9 +\-/()]*)\s*=\s*(-?\d+)\$")
+EQUATION = re.compile(r"(?:^|[=$])([0-9+\-/()*]*[+\-/*][0-9+\-/()*]*)=(\d+)\$")
 
 
 def test_generating_again_gives_the_recorded_bytes(tmp_path: Path) -> None:
@@ -34,8 +34,9 @@ def test_every_solution_is_numbered_and_true_line_by_line() -> None:
             assert preamble == ""
             assert last_boxed(steps[-1].text) == row["answer"]
             for step in steps[:-1]:
-                for left, right in EQUATION.findall(step.text):
-                    assert eval(left.replace("\\cdot", "*")) == int(right), (row, step)  # our own digits and signs
-                    checked += 1
+                formula = re.sub(r"\\cdot{(\d+)}", r"*\1", step.text)
+                ((left, right),) = EQUATION.findall(formula)
+                assert eval(left) == int(right), (row, step)  # our own digits and signs
+                checked += 1
     assert checked > 1500
     assert json.loads((FOLDER / "train.jsonl").read_text().splitlines()[0])["id"].startswith("linear")
