@@ -207,12 +207,9 @@ def run_trl(bench: Bench, groups: Sequence[Group] | None = None) -> tuple[dict[s
 
     def reward(completions: list[str], completion_ids: list[list[int]], **columns: Any) -> list[float]:
         lengths.extend(map(len, completion_ids))
-        said = zip(completions, completion_ids, columns["conversation"], columns["step"], strict=True)
-        eos = bench.chat.tokenizer.eos_token_id
-        return [
-            bench.scorer.score(conversation, step, [text], truncated=[ids[-1] != eos])[0].value
-            for text, ids, conversation, step in said
-        ]
+        said = zip(completion_ids, columns["conversation"], columns["step"], strict=True)
+        # trl's own text lacks the special tokens that a reply may hold; it is read as ours is
+        return [_reward(bench, ids, conversation, step) for ids, conversation, step in said]
 
     trainer = TimedGrpo(
         model=AutoModelForCausalLM.from_pretrained(bench.model, dtype=torch.float32),
@@ -224,6 +221,12 @@ def run_trl(bench: Bench, groups: Sequence[Group] | None = None) -> tuple[dict[s
     )
     found, gradients = _run(trainer, bench)
     return {**found, "reply_tokens": sum(lengths) / len(lengths)}, gradients
+
+
+def _reward(bench: Bench, ids: Sequence[int], conversation: str, step: int) -> float:
+    text, ended = bench.chat.decode(ids)
+    prefix = bench.trunks[0].reply_prefix  # the template's, the same in every trunk
+    return bench.scorer.score(conversation, step, [prefix + text], truncated=[not ended])[0].value
 
 
 def _replayed(bench: Bench, groups: Sequence[Group]) -> Callable[[list[Any], Any], dict[str, Any]]:

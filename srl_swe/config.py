@@ -57,7 +57,7 @@ class _Source:
     def error(self, path: tuple[str, ...], message: str) -> ConfigError:
         line = self._line(path)
         place = f"{self.name}:{line}" if line else self.name
-        return ConfigError(f"{place}: {'.'.join(path)}: {message}")
+        return ConfigError(": ".join(part for part in (place, ".".join(path), message) if part))
 
     def _line(self, path: tuple[str, ...]) -> int | None:
         """The line that sets a key: the first one with its last part inside the table that its first parts name."""

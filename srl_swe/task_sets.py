@@ -7,7 +7,6 @@ planted in a repository of one's own; everything else is rows of a SWE-bench dat
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from typing import Any
 from srl_swe_envs.errors import ConfigError, TrajectoryFormatError
 from srl_swe_envs.mutation import Mutant, MutantTask, materialise_mutant
 from srl_swe_envs.tasks import Task
-from srl_swe_envs.workspaces.leases import make_leased_directory
+from srl_swe_envs.workspaces.leases import make_leased_directory, remove_leased_directory
 from srl_swe_envs.workspaces.local.workspace import LocalWorkspace
 from srl_swe_envs.workspaces.protocol import Workspace
 
@@ -119,13 +118,13 @@ class _PlantedWorkspace(LocalWorkspace):
             materialise_mutant(planted.repository, planted.mutant, files)
             super().__init__(files, workdir=task.workdir, env=_ENVIRONMENT)
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_leased_directory(self._folder)
             raise
 
     def close(self) -> None:
         """End the sandbox and remove the task's files. May be called twice."""
         super().close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_leased_directory(self._folder)
 
 
 def _demo(name: str) -> TaskSet:

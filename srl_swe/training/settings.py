@@ -217,7 +217,7 @@ class RunSettings:
         """What the stages need of data and tasks."""
         alone = set(self.stages) == {"rlvr"} and (self.rlvr.start, self.rlvr.reward) == ("task", "outcome")
         if not self.data.train and not alone:
-            raise ConfigError("data.train: only episodes from a task's beginning, rewarded by outcome, need no logs")
+            raise ConfigError("data.train: name the logs to learn from (only rlvr from a task's beginning needs none)")
         if not self.data.train and not self.model.path:
             raise ConfigError("model.path: without data.train there is no text to make a tiny model of")
         if "rlvr" not in self.stages:

@@ -55,7 +55,7 @@ def test_a_resolved_configuration_reads_back_as_itself(tmp_path: Path) -> None:
         (GOOD.replace("[srl]", "[slr]"), "run.toml:7: slr: unknown key; did you mean 'srl'?"),
         (GOOD.replace('"sft", "srl"', '"sft", "fly"'), "stages: any of"),
         ("stages = [", "run.toml: not TOML"),
-        ("seed = 1\n", "needs a value for data"),
+        ("seed = 1\n", "run.toml: data.train: name the logs to learn from"),
         (GOOD + '[prompt]\nhistory = "last"\n', "write 'full' or 'last:n'"),
         (GOOD + '[prompt]\ndialect = "morse"\n', "one of 'xml', 'fence', 'tool_calls' is expected, not \"morse\""),
     ],

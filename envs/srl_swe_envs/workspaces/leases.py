@@ -123,7 +123,7 @@ def leased_directory(kind: str, *, run: str = "", lease_s: float = DEFAULT_LEASE
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_leased_directory(path)
 
 
 def make_leased_directory(kind: str, *, run: str = "", lease_s: float = DEFAULT_LEASE_S) -> Path:
@@ -133,6 +133,18 @@ def make_leased_directory(kind: str, *, run: str = "", lease_s: float = DEFAULT_
     lease = Lease.take(run=run, lease_s=lease_s)
     (path / LEASE_FILE).write_text(json.dumps(lease.labels()), encoding="ascii")
     return path
+
+
+def remove_leased_directory(path: Path) -> None:
+    """Remove a leased directory, its lease last: what a kill or a mount leaves of it is still the reaper's."""
+    with contextlib.suppress(OSError):
+        for inside in path.iterdir():
+            if inside.is_dir() and not inside.is_symlink():
+                shutil.rmtree(inside, ignore_errors=True)
+            elif inside.name != LEASE_FILE:
+                inside.unlink(missing_ok=True)
+        if {inside.name for inside in path.iterdir()} <= {LEASE_FILE}:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def lease_root() -> Path:

@@ -15,7 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from srl_swe_envs.workspaces.leases import LEASE_FILE, Lease, Owner, leased_directory, make_leased_directory, read_lease
+from srl_swe_envs.workspaces.leases import (
+    LEASE_FILE,
+    Lease,
+    Owner,
+    leased_directory,
+    make_leased_directory,
+    read_lease,
+    remove_leased_directory,
+)
 from srl_swe_envs.workspaces.reaper import reap
 
 
@@ -176,3 +184,19 @@ def _things_of(run: str) -> set[str]:
         *(image["Id"] for image in api.images(all=True, filters=label)),
         *(volume["Name"] for volume in api.volumes(filters=label)["Volumes"] or []),
     }
+
+
+def test_a_removal_that_is_stopped_leaves_the_lease_for_the_reaper() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    folder = make_leased_directory("stopped")
+    (folder / "aside").mkdir()
+    (folder / "mounted").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder / "mounted"], check=True)
+    try:
+        remove_leased_directory(folder)
+        assert sorted(path.name for path in folder.iterdir()) == [LEASE_FILE, "mounted"]
+    finally:
+        subprocess.run(["umount", folder / "mounted"], check=True)
+    remove_leased_directory(folder)
+    assert not folder.exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...errors import WorkspaceError
 from ..guest.client import GuestClient
-from ..leases import make_leased_directory
+from ..leases import make_leased_directory, remove_leased_directory
 
 _GUEST_PARENT = Path(__file__).resolve().parents[1]
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from guest import agent; agent.serve(int(sys.argv[2]))"
@@ -49,7 +49,7 @@ class PlainCopy:
     def close(self) -> None:
         """End the agent and remove the copies. May be called twice."""
         self._stop()
-        shutil.rmtree(self._home, ignore_errors=True)
+        remove_leased_directory(self._home)
 
     def _restart(self, source: Path | None) -> GuestClient:
         self._stop()
