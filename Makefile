@@ -18,7 +18,7 @@ help:
 	@echo "make vllm      set up a second environment with vLLM for CPUs, $(VLLM)"
 	@echo "make check     lint, types, layering"
 	@echo "make examples  record the example logs again"
-	@echo "make bench     measure everything the docs quote (slow)"
+	@echo "make bench     run the main benchmarks (slow)"
 	@echo "make clean     remove the environment and what runs left"
 
 setup: $(READY)

@@ -15,7 +15,7 @@ from typing import Any
 
 COMMANDS = {
     "ingest": "read expert logs, lint them, say what was dropped and why",
-    "train": "train a model on expert trajectories: sft, srl, or one after the other",
+    "train": "train a model on expert trajectories: sft, srl, rlvr, or one after the other",
     "sweep": "a grid of training runs with seeds, and one table with intervals; resumable",
     "step": "step the world by hand, or from a pipe",
     "score": "rewards of replies against expert actions, offline",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from srl_swe_envs.rewards.score import StepReward
 
@@ -17,6 +17,8 @@ from ..conversations import ReplyScorer
 from .chat_tokens import ChatTokenizer, Trunk
 from .groups import Group, SampledReply
 from .rollout.sampler import ReplySampler, score_group
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,12 +95,19 @@ class Heldout:
         return Heldout(trunks=self.trunks[rank::ranks], scorer=self.scorer, chat=self.chat)
 
 
+def spread(items: Sequence[T], count: int) -> tuple[T, ...]:
+    """At most `count` items, evenly spread over all of them."""
+    if len(items) <= count:
+        return tuple(items)
+    return tuple(items[len(items) * place // count] for place in range(count))
+
+
 def thin(trunks: Sequence[Trunk], max_steps: int) -> tuple[Trunk, ...]:
     """At most `max_steps` targets, spread evenly over all of them; 0 keeps everything."""
     places = [(number, target) for number, trunk in enumerate(trunks) for target in trunk.targets]
     if not max_steps or len(places) <= max_steps:
         return tuple(trunks)
-    chosen = [places[len(places) * i // max_steps] for i in range(max_steps)]
+    chosen = spread(places, max_steps)
     kept = []
     for number, trunk in enumerate(trunks):
         targets = tuple(target for owner, target in chosen if owner == number)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from srl_swe_envs.errors import ConfigError
 from srl_swe_envs.tasks import Task
@@ -18,13 +17,12 @@ from ..domains.swe_episodes import Attempt, SweEpisodes, attempts_of
 from ..domains.verdicts import Verdicts
 from ..episodes import Episodes
 from ..evaluation.schedule import processors
+from ..learning.heldout import spread
 from .data import RunData
 from .math_data import MathData
 from .math_episodes import math_episodes
 from .settings import RlvrStage, RunSettings
 from .swe_data import SweData
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +31,8 @@ class EpisodeSets:
 
     train: Episodes
     heldout: Episodes
+    learned: tuple[Task, ...] = ()
+    """The tasks of `train`, where there are any: a later evaluation must not ask them."""
 
 
 @contextmanager
@@ -68,14 +68,8 @@ def _swe_episodes(settings: RunSettings, base: Path, data: RunData, domain: SweD
         yield EpisodeSets(
             train=_episodes(_attempts(stage, tasks, data.train.sources), live, domain, stage),
             heldout=_episodes(measured, live_heldout, domain, stage, follow=False),
+            learned=tasks,
         )
-
-
-def spread(items: Sequence[T], count: int) -> tuple[T, ...]:
-    """At most `count` items, evenly spread over all of them."""
-    if len(items) <= count:
-        return tuple(items)
-    return tuple(items[len(items) * place // count] for place in range(count))
 
 
 def _live(name: str, stage: RlvrStage, run: str) -> AbstractContextManager[LiveTasks]:

@@ -3,7 +3,8 @@
     config.toml           the resolved configuration
     data.json             what was read, used and left out, and why
     start/                the tiny model, when the run made its own
-    1-sft/, 2-srl/ ...    one folder per stage: metrics.jsonl, samples.jsonl, tensorboard/, checkpoint-N/, stage.json
+    1-sft/, 2-srl/ ...    one folder per stage: metrics.jsonl, samples.jsonl, tensorboard/, checkpoint-N/, stage.json,
+                          for rlvr tasks.json
     summary.json          held-out figures per stage
 
 A file that says something is done is written last and whole (`write_whole`), so that a kill at any moment leaves either

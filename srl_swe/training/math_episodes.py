@@ -13,6 +13,7 @@ from ..domains.math.checking import AnswerChecker
 from ..domains.math.episodes import MathEpisodes
 from ..domains.math.reading import Dropped, problem_of, read_rows
 from ..domains.math.solutions import Solution
+from ..learning.heldout import spread
 from .data import DataSet
 from .math_data import MathData
 from .settings import RunSettings
@@ -29,23 +30,21 @@ def math_episodes(
     stage = settings.rlvr
     learned = _problems(stage.tasks, train.sources, base, "rlvr.tasks")[: stage.max_tasks or None]
     measured = _problems(stage.heldout_tasks, heldout.sources, base, "rlvr.heldout_tasks")
-    count = min(len(measured), stage.max_heldout_tasks)
-    spread = tuple(measured[len(measured) * place // count] for place in range(count))
-    for solution in (*learned, *spread):
+    measured = spread(measured, stage.max_heldout_tasks)
+    for solution in (*learned, *measured):
         domain.scorer.add(solution)
     with AnswerChecker(boxed_only=True) as checker:
 
         def episodes(solutions: tuple[Solution, ...], *, follow: bool) -> MathEpisodes:
-            stepwise = settings.math.layout == "turns" and settings.prompt.merge_steps != 0
             return MathEpisodes(
                 solutions=solutions,
                 scorer=domain.scorer,
                 checker=checker,
-                stepwise=stepwise,
+                stepwise=settings.episodes_have_turns,
                 follow_expert=follow,
             )
 
-        yield episodes(learned, follow=stage.reward == "similarity"), episodes(spread, follow=False)
+        yield episodes(learned, follow=stage.reward == "similarity"), episodes(measured, follow=False)
 
 
 def _problems(name: str, sources: Sequence[Solution], base: Path, key: str) -> tuple[Solution, ...]:

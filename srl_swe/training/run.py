@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import config_to_toml, load_config
+from ..conversations import Message
 from ..learning.chat_tokens import ChatTokenizer
 from ..learning.heldout import thin
 from ..learning.models import load_tokenizer
@@ -46,7 +47,8 @@ def _train(settings: RunSettings, base: Path, out: Path) -> dict[str, Any]:
     if is_first():
         counts = {"train": data.train.counts.record(), "heldout": data.heldout.counts.record()}
         write_json(out / "data.json", {**counts, "base": str(base)})
-        print(_data_line(data), flush=True)
+        if settings.data.train:
+            print(_data_line(data), flush=True)
     results: list[StageResult] = []
     model = start
     with open_rollouts(settings.rollout, settings.tree, vllm_needs(settings, start, staged, out)) as rollouts:
@@ -85,6 +87,8 @@ def _tokenized(
     episodes: Callable[[], AbstractContextManager[EpisodeSets]],
 ) -> StageData:
     chat = ChatTokenizer(tokenizer=load_tokenizer(start))
+    if "rlvr" in settings.stages and settings.episodes_have_turns:
+        chat.check_appends((Message(role="user", content="task"),))
     if not settings.data.train:
         return StageData(train=(), heldout=(), scorer=data.scorer, open_episodes=episodes)
     heldout = tokenize(data.heldout, chat, settings.data.max_tokens)

@@ -213,6 +213,11 @@ class RunSettings:
                 lora_rank=self.model.lora.rank,
             )
 
+    @property
+    def episodes_have_turns(self) -> bool:
+        """Whether an episode is a conversation; on mathematics it may be one reply."""
+        return self.data.domain != "math" or (self.math.layout == "turns" and self.prompt.merge_steps != 0)
+
     def _check_episodes(self) -> None:
         """What the stages need of data and tasks."""
         alone = set(self.stages) == {"rlvr"} and (self.rlvr.start, self.rlvr.reward) == ("task", "outcome")

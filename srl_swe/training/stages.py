@@ -85,6 +85,8 @@ def run_stage(
     if name == "srl" and settings.srl.pivots.enabled:
         data = replace(data, train=_pivots(folder, loaded, data, settings, rollouts))
     with data.open_episodes() if name == "rlvr" else nullcontext() as sets:
+        if sets is not None:
+            _keep_tasks(folder, sets)
         trainer = _trainer(name, folder, loaded, data, settings, rollouts, sets, checkpoint)
         rollouts.follow(loaded.model)
         if before is None or _choice(name) not in before:
@@ -95,6 +97,13 @@ def run_stage(
     result = _result(name, folder, start, trainer, before)
     first(lambda: write_json(done, {field: getattr(result, field) for field in StageResult.__slots__}))
     return result
+
+
+def _keep_tasks(folder: Path, sets: EpisodeSets) -> None:
+    """Name the tasks that episodes are learned from, for whoever evaluates the model."""
+    tasks = sorted({task.id for task in sets.learned})
+    repositories = sorted({task.repo for task in sets.learned} - {""})
+    first(lambda: write_json(folder / "tasks.json", {"tasks": tasks, "repositories": repositories}))
 
 
 def _pivots(

@@ -32,6 +32,8 @@ LABEL_EXPIRES = "srl-swe.expires"
 LEASE_FILE = "lease.json"
 CACHE_PREFIX = "cache-"
 """Directories of the lease root that belong to no run and that the reaper leaves alone."""
+MAKING_PREFIX = "making-"
+"""Directories whose lease is not written yet; their name goes on with their owner."""
 DEFAULT_LEASE_S = 24 * 3600.0
 
 OwnerState = Literal["alive", "dead", "elsewhere"]
@@ -128,11 +130,11 @@ def leased_directory(kind: str, *, run: str = "", lease_s: float = DEFAULT_LEASE
 
 def make_leased_directory(kind: str, *, run: str = "", lease_s: float = DEFAULT_LEASE_S) -> Path:
     """A fresh directory with a lease, for owners that remove it themselves (or leave it to the reaper)."""
-    path = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=lease_root()))
-    path.chmod(0o755)  # a container's root without capabilities is not this user
     lease = Lease.take(run=run, lease_s=lease_s)
-    (path / LEASE_FILE).write_text(json.dumps(lease.labels()), encoding="ascii")
-    return path
+    making = Path(tempfile.mkdtemp(prefix=f"{MAKING_PREFIX}{lease.owner}-", dir=lease_root()))
+    making.chmod(0o755)  # a container's root without capabilities is not this user
+    (making / LEASE_FILE).write_text(json.dumps(lease.labels()), encoding="ascii")
+    return making.rename(making.with_name(f"{kind}-{_random_part(making)}"))
 
 
 def remove_leased_directory(path: Path) -> None:
@@ -164,11 +166,23 @@ def lease_root() -> Path:
 
 
 def read_lease(path: Path) -> Lease | None:
-    """The lease of a leased directory; None when it has none (yet) or it can't be read."""
+    """The lease of a leased directory; None when it has none or it can't be read."""
     try:
         return Lease.from_labels(json.loads((path / LEASE_FILE).read_text(encoding="ascii")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def maker_of(path: Path) -> Owner | None:
+    """Who is making a leased directory that has no lease yet; None when it is not one in the making."""
+    try:
+        return Owner.parse(path.name.removeprefix(MAKING_PREFIX).removesuffix(f"-{_random_part(path)}"))
+    except ValueError:
+        return None
+
+
+def _random_part(path: Path) -> str:
+    return path.name.rpartition("-")[2]
 
 
 def _boot_id() -> str:

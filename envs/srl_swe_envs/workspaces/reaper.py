@@ -18,10 +18,10 @@ from typing import Any
 
 from ..errors import WorkspaceError
 from .docker.engine import connect, engine_errors
-from .leases import CACHE_PREFIX, LABEL_OWNER, Lease, lease_root, read_lease
+from .leases import CACHE_PREFIX, LABEL_OWNER, Lease, lease_root, maker_of, read_lease, remove_leased_directory
 
 UNLEASED_GRACE_S = 600.0
-"""A directory without a lease is one that is being made, or that a run died over while making it."""
+"""How long a directory stays that has no lease and that nobody seen from here is making."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,9 @@ def _reap_directories(problems: list[str]) -> tuple[tuple[str, ...], int]:
             continue
         try:
             unmount_below(path)
-            shutil.rmtree(path)
+            remove_leased_directory(path)
+            if path.exists():
+                shutil.rmtree(path)  # says what resists
             removed.append(str(path))
         except FileNotFoundError:
             continue
@@ -162,8 +164,12 @@ def _directory_is_over(path: Path) -> bool:
     lease = read_lease(path)
     if lease is not None:
         return lease.is_over()
+    maker = maker_of(path)
+    if maker is not None and maker.state() != "elsewhere":
+        return maker.state() == "dead"
     try:
-        return time.time() - path.stat().st_mtime > UNLEASED_GRACE_S
+        # An empty one is the last a removal leaves: what is being made has a name of its own.
+        return not any(path.iterdir()) or time.time() - path.stat().st_mtime > UNLEASED_GRACE_S
     except FileNotFoundError:
         return False
 

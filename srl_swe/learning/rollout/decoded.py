@@ -10,7 +10,7 @@ from ..chat_tokens import ChatTokenizer
 from ..groups import Group
 from ..settings import RolloutSettings
 from .decoder import generate
-from .sampler import Request, prompt_tree, sampled_reply, step_key
+from .sampler import Request, prompt_tree, sampled_group, step_key
 from .sampling import SamplingParams
 
 
@@ -44,12 +44,7 @@ class DecoderSampler:
             keys=[[step_key(trunk, target) for target in targets] for trunk, targets in requests],
         )
         return tuple(
-            Group(
-                trunk=trunk,
-                target=target,
-                replies=tuple(sampled_reply(self.chat, trunk, one.token_ids, one.logps) for one in members),
-                rewards=(),
-            )
+            sampled_group(self.chat, trunk, target, members)
             for (trunk, targets), steps in zip(requests, found, strict=True)
             for target, members in zip(targets, steps, strict=True)
         )

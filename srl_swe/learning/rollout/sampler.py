@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -10,6 +10,7 @@ from ...conversations import ReplyScorer
 from ..chat_tokens import ChatTokenizer, Trunk
 from ..groups import Group, SampledReply
 from ..tree.types import Step, Tree
+from .sampling import DrawnReply
 
 Request: TypeAlias = tuple[Trunk, tuple[int, ...]]
 """A trunk and which of its targets want replies."""
@@ -50,6 +51,12 @@ def sampled_reply(chat: ChatTokenizer, trunk: Trunk, token_ids: Sequence[int], l
     """A reply from its tokens: its text as the scorer reads it, and whether it ended by itself."""
     text, ended = chat.decode(token_ids)
     return SampledReply(token_ids=tuple(token_ids), logps=tuple(logps), text=trunk.reply_prefix + text, ended=ended)
+
+
+def sampled_group(chat: ChatTokenizer, trunk: Trunk, target: int, drawn: Iterable[DrawnReply]) -> Group:
+    """The group of replies to one target, without rewards yet."""
+    replies = tuple(sampled_reply(chat, trunk, one.token_ids, one.logps) for one in drawn)
+    return Group(trunk=trunk, target=target, replies=replies, rewards=())
 
 
 def score_group(group: Group, scorer: ReplyScorer) -> Group:

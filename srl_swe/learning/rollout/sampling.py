@@ -48,9 +48,9 @@ class DrawnReply:
     stopped: bool
 
 
-def seed_of(*parts: object) -> int:
+def seed_of(*parts: object, bits: int = 62) -> int:
     """A seed that depends on all parts, the same in every process."""
-    return random.Random("/".join(map(str, parts))).getrandbits(62)
+    return random.Random("/".join(map(str, parts))).getrandbits(bits)
 
 
 def draw(logits: Tensor, uniforms: Tensor, params: SamplingParams) -> tuple[Tensor, Tensor]:

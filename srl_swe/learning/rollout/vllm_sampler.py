@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 from ..chat_tokens import ChatTokenizer
 from ..groups import Group
 from ..settings import RolloutSettings
-from .sampler import Request, prompt_tree, sampled_reply, step_key
+from .sampler import Request, prompt_tree, sampled_group, step_key
 from .sampling import SamplingParams, seed_of
 from .vllm_client import Prompt
 from .vllm_engine import Engine
@@ -51,12 +51,7 @@ class VllmSampler:
         found = self.engine.complete(prompts, replies=replies, sampling=sampling)
         asked = [(trunk, target) for trunk, targets in requests for target in targets]
         return tuple(
-            Group(
-                trunk=trunk,
-                target=target,
-                replies=tuple(sampled_reply(self.chat, trunk, one.token_ids, one.logps) for one in members),
-                rewards=(),
-            )
+            sampled_group(self.chat, trunk, target, members)
             for (trunk, target), members in zip(asked, found, strict=True)
         )
 

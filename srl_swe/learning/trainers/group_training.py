@@ -7,7 +7,6 @@ is no KL term, as in the paper (table 8).
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from srl_swe_envs.errors import SrlSweError
 
 from ..batches import StepId
 from ..groups import DynamicSampling, Group, Verdict, verdict
+from ..rollout.sampling import seed_of
 from ..settings import GroupSettings
 from ..tree.loss import LossConfig
 from ..tree.types import Tree
@@ -110,7 +110,7 @@ class GroupTrainer(TreeTraining, GRPOTrainer):  # type: ignore[misc]  # trl is u
     def _sample_round(self, batch: Batch, wanted: Sequence[StepId], step: int, round_: int) -> None:
         fresh = [one for one in dict.fromkeys(wanted) if one not in batch.used]
         batch.used.update(fresh)
-        scored = self.sampled(fresh, seed=_seed(self.args.seed, step, round_))
+        scored = self.sampled(fresh, seed=seed_of(self.args.seed, step, round_, bits=31))
         said: list[tuple[StepId, Verdict]] = gather_object(
             [(one, self.verdict(group)) for one, group in scored.items()]
         )
@@ -156,8 +156,3 @@ def _members(groups: dict[StepId, Group]) -> dict[int, list[tuple[int, Group]]]:
     for one in sorted(groups):
         found.setdefault(one.trunk, []).append((one.target, groups[one]))
     return found
-
-
-def _seed(*parts: int) -> int:
-    """A seed that depends on all parts, the same in every process."""
-    return random.Random("/".join(map(str, parts))).getrandbits(31)

@@ -61,6 +61,14 @@ def test_contamination_names_what_the_run_learned_from(run: Path) -> None:
     assert found["repositories"] == [items[0].task.repo]
 
 
+def test_contamination_names_the_tasks_of_episodes_too(run: Path) -> None:
+    items = load_items("demo:heldout", {}, limit=3)
+    (run / "data.json").write_text(json.dumps({"train": {"used": 0, "tasks": [], "repositories": []}}))
+    (run / "3-rlvr").mkdir()
+    (run / "3-rlvr/tasks.json").write_text(json.dumps({"tasks": [items[2].task.id], "repositories": ["other"]}))
+    assert contamination(run, items)["tasks"] == [items[2].task.id]
+
+
 def test_a_run_without_that_record_is_refused(run: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.json"):
         contamination(run, load_items("demo:heldout", {}, limit=1))

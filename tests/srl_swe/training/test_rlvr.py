@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,6 +64,7 @@ def test_tests_reward_episodes_and_their_rewards_move_the_model(workdir: Path, c
     assert {line["reward"] for line in samples} == {0.0, 1.0}
     assert all("sed -i s/2/1/" in line["reply"] for line in samples if line["reward"] == 1.0)
     assert {line["stop"] for line in samples} >= {"submitted"}
+    assert json.loads((stage / "tasks.json").read_text())["tasks"] == [f"values-{name}" for name in NAMES]
     summary = json.loads((workdir / "outcome/summary.json").read_text())
     assert 0.0 <= summary["stages"][1]["heldout"]["resolved"] <= 1.0
     assert "resolved" in capsys.readouterr().out
@@ -118,6 +120,19 @@ def test_wrong_input_is_one_line(workdir: Path, capsys: Any, change: tuple[str, 
     assert len(said.splitlines()) == 1
 
 
+def test_a_template_that_rewrites_earlier_turns_is_refused_before_any_episode(workdir: Path, capsys: Any) -> None:
+    model = workdir / "rewriting"
+    shutil.copytree(workdir / "model", model)
+    template = model / "chat_template.jinja"
+    whole = "message.content + '<|im_end|>"
+    assert whole in template.read_text()
+    shown = "(message.content if loop.last or message.role != 'assistant' else 'gone') + '<|im_end|>"
+    template.write_text(template.read_text().replace(whole, shown))
+    capsys.readouterr()
+    assert main(arguments(workdir, "refused", 'stages=["rlvr"]', "model.path=rewriting", "data.train=[]")) == 2
+    assert "only appends" in capsys.readouterr().err
+
+
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     """A folder for temporary files, with a name short enough for sockets in it."""
@@ -143,10 +158,10 @@ def test_a_pipeline_killed_in_its_episodes_does_the_same_once_and_leaves_nothing
         'stages=["sft", "srl", "rlvr"]', "rlvr.start=expert", "rlvr.max_steps=4", "rlvr.evaluate_every=2",
         "rlvr.bridge.window=2",
     )  # fmt: skip
-    assert main(arguments(workdir, "whole", *changes)) == 0
+    assert background(workdir, "whole", temporary, *changes).wait() == 0
     process = background(workdir, "killed", temporary, *changes)
     begun = workdir / "killed/3-rlvr/checkpoint-2/complete"
-    while not begun.exists():
+    while not (begun.exists() and any(temporary.glob("srl-swe-*/*"))):  # in the middle of episodes
         assert process.poll() is None
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)

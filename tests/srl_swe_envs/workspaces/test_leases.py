@@ -17,8 +17,10 @@ import pytest
 
 from srl_swe_envs.workspaces.leases import (
     LEASE_FILE,
+    MAKING_PREFIX,
     Lease,
     Owner,
+    lease_root,
     leased_directory,
     make_leased_directory,
     read_lease,
@@ -103,10 +105,52 @@ def test_the_directory_of_a_dead_owner_is_reaped_with_its_contents() -> None:
     assert not folder.exists()
 
 
-def test_a_directory_without_a_lease_stays_while_it_may_be_in_the_making() -> None:
+@pytest.mark.parametrize("lease", [None, "", '{"srl-swe.own'])
+def test_a_directory_in_the_making_is_its_makers_whatever_its_lease_says_yet(lease: str | None) -> None:
+    elsewhere = dataclasses.replace(Owner.current(), boot_id="another")
+    makers = {"dead": dead_owner(), "alive": Owner.current(), "elsewhere": elsewhere}
+    folders = {name: lease_root() / f"{MAKING_PREFIX}{owner}-x_1y2z3w" for name, owner in makers.items()}
+    for folder in folders.values():
+        folder.mkdir()
+        (folder / "begun").touch()
+        if lease is not None:
+            (folder / LEASE_FILE).write_text(lease)
+    assert reap().directories == (str(folders["dead"]),)
+    for folder in (folders["alive"], folders["elsewhere"]):
+        os.utime(folder, (0, 0))
+    assert reap().directories == (str(folders["elsewhere"]),)
+
+
+def test_a_kill_at_any_point_of_making_and_removing_leaves_nothing_after_a_reap() -> None:
+    source = """
+        import sys, tempfile
+        tempfile.tempdir = sys.argv[1]
+        from srl_swe_envs.workspaces.leases import leased_directory
+        print("begun", flush=True)
+        while True:
+            with leased_directory("work"):
+                pass
+    """
+    for attempt in range(20):
+        command = [sys.executable, "-c", textwrap.dedent(source), tempfile.gettempdir()]
+        process = subprocess.Popen(command, env=_env(), stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        time.sleep(0.0007 * attempt)
+        process.kill()
+        process.communicate()
+        reap()
+        assert list(lease_root().iterdir()) == []
+
+
+def test_a_directory_nobody_is_known_to_have_made_stays_for_its_grace_unless_it_is_empty() -> None:
     folder = make_leased_directory("work")
-    (folder / LEASE_FILE).unlink()
+    (folder / LEASE_FILE).rename(folder / "kept")
     assert reap().directories == ()
+    (folder / "kept").unlink()
+    assert reap().directories == (str(folder),)
+    folder = make_leased_directory("work")
+    (folder / LEASE_FILE).rename(folder / "kept")
     os.utime(folder, (0, 0))
     assert reap().directories == (str(folder),)
 
