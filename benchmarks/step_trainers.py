@@ -31,17 +31,24 @@ from srl_swe.training.settings import RunSettings
 from srl_swe_envs.rewards.score import StepReward
 
 
+def device_seconds() -> float:
+    """Seconds by the clock once a GPU has done all that it was given."""
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 @dataclass(slots=True)
 class Clock:
-    """CPU seconds of this process by phase, summed over updates."""
+    """Seconds by phase, summed over updates; `now` says which seconds."""
 
+    now: Callable[[], float] = time.process_time
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("step", "rollout", "score"), 0.0))
 
     def timed(self, phase: str, work: Callable[[], Any]) -> Any:
         """What the work gives, its time added to the phase."""
-        began = time.process_time()
+        began = self.now()
         found = work()
-        self.seconds[phase] += time.process_time() - began
+        self.seconds[phase] += self.now() - began
         return found
 
 
@@ -67,16 +74,19 @@ class TimedScorer:
 
 
 class StepClock(TrainerCallback):  # type: ignore[misc]  # transformers is untyped for us
-    """Counts each update from its begin to its end, and keeps the first one's gradients."""
+    """Counts each update after the warm-up from its begin to its end, and keeps the first one's gradients."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, warmup: int) -> None:
         self.clock = clock
+        self.warmup = warmup
         self.began = 0.0
         self.gradients: dict[str, Tensor] = {}
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """See TrainerCallback."""
-        self.began = time.process_time()
+        if state.global_step == self.warmup:
+            self.clock.seconds = dict.fromkeys(self.clock.seconds, 0.0)
+        self.began = self.clock.now()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """See TrainerCallback."""
@@ -87,12 +97,15 @@ class StepClock(TrainerCallback):  # type: ignore[misc]  # transformers is untyp
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """See TrainerCallback."""
-        self.clock.seconds["step"] += time.process_time() - self.began
+        self.clock.seconds["step"] += self.clock.now() - self.began
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What both sides share: a model directory, tokenized steps, their scorer, how many updates are made."""
+    """What both sides share: a model directory, tokenized steps, their scorer, how many updates are made.
+
+    warmup: updates before those, which are not timed.
+    """
 
     model: Path
     settings: RunSettings
@@ -102,11 +115,17 @@ class Bench:
     order: StepOrder
     updates: int
     folder: Path
+    warmup: int = 0
+    device: str = "cpu"
 
     @property
     def steps(self) -> list[StepId]:
         """The steps of all updates, in order."""
-        return [one for number in range(self.updates) for one in self.order.batch(number, self.settings.srl.batch)]
+        return [
+            one
+            for number in range(self.warmup + self.updates)
+            for one in self.order.batch(number, self.settings.srl.batch)
+        ]
 
     def prompt(self, one: StepId) -> tuple[int, ...]:
         """A step's prompt as token ids."""
@@ -116,12 +135,13 @@ class Bench:
         """trl's arguments; the learning rate is zero, so that every update meets the same model."""
         srl, rollout = self.settings.srl, self.settings.rollout
         return GRPOConfig(
-            output_dir=str(self.folder), max_steps=self.updates, learning_rate=0.0, max_grad_norm=0.0, beta=0.0,
-            num_generations=srl.replies, per_device_train_batch_size=srl.replies, temperature=rollout.temperature,
+            output_dir=str(self.folder), max_steps=self.warmup + self.updates, learning_rate=0.0, max_grad_norm=0.0,
+            beta=0.0, num_generations=srl.replies, per_device_train_batch_size=srl.replies,
+            temperature=rollout.temperature,
             max_completion_length=rollout.max_reply_tokens, loss_type="grpo", epsilon=srl.clip,
             epsilon_high=srl.clip_higher, scale_rewards="none", shuffle_dataset=False, report_to="none",
-            save_strategy="no", disable_tqdm=True, use_cpu=True, bf16=False, gradient_checkpointing=False,
-            remove_unused_columns=False, ignore_data_skip=True, **others,
+            save_strategy="no", disable_tqdm=True, use_cpu=self.device == "cpu", bf16=False,
+            gradient_checkpointing=False, remove_unused_columns=False, ignore_data_skip=True, **others,
         )  # fmt: skip
 
 
@@ -161,7 +181,11 @@ class TimedGrpo(GRPOTrainer):  # type: ignore[misc]
 
 def run_ours(bench: Bench) -> tuple[dict[str, float], dict[str, Tensor], list[Group]]:
     """Our updates: figures, the first update's gradients, and all groups in the order of `bench.steps`."""
-    model = AutoModelForCausalLM.from_pretrained(bench.model, dtype=torch.float32)
+    return train_ours(bench, AutoModelForCausalLM.from_pretrained(bench.model, dtype=torch.float32))
+
+
+def train_ours(bench: Bench, model: Any) -> tuple[dict[str, float], dict[str, Tensor], list[Group]]:
+    """`run_ours` with a model in hand."""
     prepare(model, backend=bench.settings.tree.attention)
     tree = bench.settings.tree
     data = TrainingData(
@@ -248,7 +272,7 @@ def _replayed(bench: Bench, groups: Sequence[Group]) -> Callable[[list[Any], Any
 
 def _run(trainer: Any, bench: Bench) -> tuple[dict[str, float], dict[str, Tensor]]:
     trainer.clock = bench.scorer.clock
-    clock = StepClock(trainer.clock)
+    clock = StepClock(trainer.clock, bench.warmup)
     trainer.add_callback(clock)
     trainer.train()
     seconds = dict(trainer.clock.seconds)

@@ -16,8 +16,8 @@ Schemes (forward and backward of every reply's loss, each in a process of its ow
 CPU figures are CPU seconds of the process (one thread unless `--threads`), so that a busy machine changes ratios
 little; peak memory is the process's above what it held before. On a GPU: seconds by the clock after a warm-up, peak of
 the allocator, tokens a second and the share of `--peak-tflops` that the scheme's own operations come to.
-`gradient_difference.*` is the worst parameter's relative L2 distance from `padded`'s gradient on a shape small enough
-to run all of it in float64's stead (float32), and, at the full shape, from `group`'s.
+`gradient_difference.*` is the worst parameter's relative L2 distance from `group`'s gradient, and from `padded`'s on a
+shape small enough to run all of it; `--no-compare` leaves them out, `--only NAMES` all schemes but some.
 """
 
 from __future__ import annotations
@@ -42,9 +42,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "envs")]
 import torch  # noqa: E402
 import transformers  # noqa: E402
 
-from benchmarks.tree_schemes import SCHEMES, Shape, make_model, make_tree, scheme  # noqa: E402
+from benchmarks.tree_schemes import SCHEMES, Shape, Work, make_model, make_tree, scheme  # noqa: E402
+from srl_swe.learning.tree import Tree  # noqa: E402
 
 SMALL = {"trunk": 240, "steps": 5, "group": 3, "reply": 12, "hidden": 64, "layers": 2, "vocabulary": 256}
+WHOLE = ("group", "tree", "two_pass", "two_pass_wide")
+"""Schemes that are timed in full, so that their gradients are whole."""
 
 
 def measure(name: str, shape: Shape, gradients: Path | None) -> dict[str, float]:
@@ -55,8 +58,7 @@ def measure(name: str, shape: Shape, gradients: Path | None) -> dict[str, float]
     if gradients is not None:
         torch.save({n: p.grad for n, p in model.named_parameters()}, gradients)
     seconds = found["seconds"] * work.scale
-    parameters = sum(p.numel() for n, p in model.named_parameters() if "embed" not in n)
-    flops = 3 * (2 * parameters * work.tokens + 4 * shape.hidden * shape.layers * work.pairs)
+    flops = _operations(shape, model, tree, work)
     return {
         "seconds": seconds,
         "peak_mb": found["peak_mb"],
@@ -67,6 +69,17 @@ def measure(name: str, shape: Shape, gradients: Path | None) -> dict[str, float]
         "tokens_per_s": work.tokens / seconds,
         "tflops_per_s": flops / seconds / 1e12,
     }
+
+
+def _operations(shape: Shape, model: torch.nn.Module, tree: Tree, work: Work) -> float:
+    """Forward and backward: layers on the scheme's tokens, attention on its pairs, the head on the replies' tokens."""
+    body, head = 0, 0
+    for name, parameter in model.named_parameters():
+        body += 0 if "embed" in name or "lm_head" in name else parameter.numel()
+        head += parameter.numel() if "lm_head" in name else 0
+    replies = sum(len(branch.token_ids) for branch in tree.branches)
+    width = shape.head_dim or shape.hidden // shape.heads
+    return 3 * (2 * (body * work.tokens + head * replies) + 4 * shape.heads * width * shape.layers * work.pairs)
 
 
 def _timed(parts: Any, device: str) -> dict[str, float]:
@@ -110,28 +123,28 @@ def difference(first: Path, second: Path) -> float:
     return max(float((left[name] - grad).norm() / grad.norm()) for name, grad in right.items())
 
 
-def figures(shape: Shape, threads: int, peak_tflops: float | None) -> dict[str, Any]:
-    """All schemes' figures, the ratios, and the gradient differences."""
+def figures(shape: Shape, names: list[str], threads: int, *, compare: bool) -> dict[str, Any]:
+    """The schemes' figures, their ratios, and the gradient differences."""
     flat: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        saved = {name: Path(folder, f"{name}.pt") for name in SCHEMES}
-        whole = {"group", "tree", "two_pass", "two_pass_wide"}
-        for name in SCHEMES:
+        saved = {name: Path(folder, f"{name}.pt") for name in names}
+        whole = [name for name in names if name in WHOLE] if compare else []
+        for name in names:
             found = in_a_process(name, shape, threads, saved[name] if name in whole else None)
             flat.update({f"{name}_{key}": value for key, value in found.items()})
-        for name in sorted(whole - {"group"}):
-            flat[f"gradient_difference.{name}_from_group"] = difference(saved[name], saved["group"])
-        small = replace(shape, **SMALL, segment=64, sampled=SMALL["steps"])
-        for name in SCHEMES:
-            in_a_process(name, small, threads, saved[name])
-        for name in [name for name in SCHEMES if name != "padded"]:
-            flat[f"gradient_difference.{name}_from_padded_small"] = difference(saved[name], saved["padded"])
-    for slow in ("padded", "trimmed", "group"):
-        for fast in ("tree", "two_pass", "two_pass_wide"):
+        if "group" in whole:
+            for name in [name for name in whole if name != "group"]:
+                flat[f"gradient_difference.{name}_from_group"] = difference(saved[name], saved["group"])
+        if compare and "padded" in names:
+            small = replace(shape, **SMALL, segment=64, sampled=SMALL["steps"])
+            for name in names:
+                in_a_process(name, small, threads, saved[name])
+            for name in [name for name in names if name != "padded"]:
+                flat[f"gradient_difference.{name}_from_padded_small"] = difference(saved[name], saved["padded"])
+    for slow in [name for name in names if name in ("padded", "trimmed", "group")]:
+        for fast in [name for name in names if name in ("tree", "two_pass", "two_pass_wide")]:
             flat[f"ratio.{slow}_over_{fast}_seconds"] = flat[f"{slow}_seconds"] / flat[f"{fast}_seconds"]
             flat[f"ratio.{slow}_over_{fast}_peak"] = flat[f"{slow}_peak_mb"] / flat[f"{fast}_peak_mb"]
-    if peak_tflops is not None:
-        flat.update({f"{name}_mfu": flat[f"{name}_tflops_per_s"] / peak_tflops for name in SCHEMES})
     return flat
 
 
@@ -159,6 +172,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a small shape: seconds, to see that it runs")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--peak-tflops", type=float, help="of the device, for the model FLOP utilisation")
+    parser.add_argument("--only", nargs="+", choices=list(SCHEMES), default=list(SCHEMES), help="schemes to time")
+    parser.add_argument("--compare", action=argparse.BooleanOptionalAction, default=True, help="gradients, too")
     parser.add_argument("--scheme", choices=list(SCHEMES), help=argparse.SUPPRESS)
     parser.add_argument("--shape", help=argparse.SUPPRESS)
     parser.add_argument("--gradients", type=Path, help=argparse.SUPPRESS)
@@ -177,7 +192,9 @@ def main() -> None:
         shape = replace(
             shape, trunk=800, steps=8, group=4, reply=30, hidden=128, layers=2, vocabulary=1024, segment=256
         )
-    found = {**about(shape, asked.threads), **figures(shape, asked.threads, asked.peak_tflops)}
+    found = {**about(shape, asked.threads), **figures(shape, asked.only, asked.threads, compare=asked.compare)}
+    if asked.peak_tflops is not None:
+        found.update({f"{name}_mfu": found[f"{name}_tflops_per_s"] / asked.peak_tflops for name in asked.only})
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     asked.json.write_text(json.dumps(found, indent=1) + "\n")
 

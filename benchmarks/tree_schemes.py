@@ -26,7 +26,10 @@ ONE_ROW = 10**9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """A trajectory (trunk tokens, steps, replies a step, mean tokens a reply), a model, and where it runs."""
+    """A trajectory (trunk tokens, steps, replies a step, mean tokens a reply), a model, and where it runs.
+
+    head_dim: 0 is hidden / heads; intermediate: 0 is three times hidden.
+    """
 
     trunk: int = 4000
     steps: int = 25
@@ -36,6 +39,8 @@ class Shape:
     layers: int = 4
     heads: int = 4
     kv_heads: int = 2
+    head_dim: int = 0
+    intermediate: int = 0
     vocabulary: int = 4096
     device: str = "cpu"
     dtype: str = "float32"
@@ -63,15 +68,16 @@ def make_model(shape: Shape) -> nn.Module:
     config = Qwen3Config(
         vocab_size=shape.vocabulary,
         hidden_size=shape.hidden,
-        intermediate_size=3 * shape.hidden,
+        intermediate_size=shape.intermediate or 3 * shape.hidden,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.kv_heads,
-        head_dim=shape.hidden // shape.heads,
+        head_dim=shape.head_dim or shape.hidden // shape.heads,
         max_position_embeddings=max(32768, 2 * shape.trunk),
         tie_word_embeddings=False,
     )
-    model: nn.Module = Qwen3ForCausalLM(config).to(shape.device, getattr(torch, shape.dtype)).train()
+    with torch.device(shape.device):
+        model: nn.Module = Qwen3ForCausalLM(config).to(getattr(torch, shape.dtype)).train()
     prepare(model, backend=shape.backend)
     return model
 

@@ -25,6 +25,8 @@ from ..tree.types import Tree
 from .decoding import Cohort, DecodePass, OwnCache
 from .sampling import DrawnReply, SamplingParams, draw, seed_of
 
+TRUNK_AT_ONCE = frozenset({"cuda"})
+"""Devices that a kernel's start costs more than masked work: all prompts of a trunk are read by one call there."""
 COMPACTION = 0.75  # finished rows are dropped once fewer than this share of a batch's rows is unfinished
 
 
@@ -233,14 +235,23 @@ class _Batch:
 
     def _gathered(self) -> tuple[Cohort, ...]:
         cohorts: list[Cohort] = []
+        together = self._device.type in TRUNK_AT_ONCE
         for place, row in enumerate(self.rows):
             store, end = self._held[self._wave[row].tree].store, self._steps[row].prompt_end
             last = cohorts[-1] if cohorts else None
-            if last is not None and last.store is store and last.prompt_end == end:
-                cohorts[-1] = replace(last, end=place + 1)
+            if last is not None and last.store is store and (together or last.prompt_end == end):
+                cohorts[-1] = replace(last, prompt_end=max(last.prompt_end, end), end=place + 1)
             else:
                 cohorts.append(Cohort(store=store, prompt_end=end, start=place, end=place + 1))
-        return tuple(cohorts)
+        return tuple(self._masked(cohort) for cohort in cohorts)
+
+    def _masked(self, cohort: Cohort) -> Cohort:
+        """The cohort with what its shorter prompts must not see."""
+        ends = torch.tensor([self._steps[row].prompt_end for row in self.rows[cohort.start : cohort.end]])
+        if bool((ends == cohort.prompt_end).all()):
+            return cohort
+        hidden = torch.arange(cohort.prompt_end) >= ends[:, None]
+        return replace(cohort, hidden=hidden.to(self._device))
 
     def _put_suffixes(self, longest: int) -> None:
         """Right-align each row's suffix keys and values in the first `longest` columns."""

@@ -18,12 +18,16 @@ _GROWTH = 64  # columns by which the replies' own cache grows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """Neighbouring rows `[start, end)` with the same prompt: `prompt_end` tokens of a stored trunk."""
+    """Neighbouring rows `[start, end)` that read the first `prompt_end` tokens of a stored trunk.
+
+    hidden: bool `[end - start, prompt_end]`, the tokens after a row's own prompt; None when all have the same prompt.
+    """
 
     store: TrunkStore
     prompt_end: int
     start: int
     end: int
+    hidden: Tensor | None = None
 
 
 @dataclass(slots=True)
@@ -72,14 +76,14 @@ class DecodePass:
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
         """Each row sees its prompt and its own earlier tokens."""
         out, lse = self._own(layer, query, key, value, scaling)
-        flash = flash_for(query.device) if _has_flash(query) else None
+        flash = flash_for(query)
         for cohort in self.cohorts:
             context = cohort.store.read(layer, cohort.prompt_end)
             if context is None:
                 continue
             folded = fold(query[:, :, cohort.start : cohort.end], key.shape[1])
-            if flash is None:
-                seen, weight = _plain(folded, context.keys, context.values, scaling)
+            if flash is None or cohort.hidden is not None:
+                seen, weight = _plain(folded, context.keys, context.values, cohort.hidden, scaling)
             else:
                 seen, weight = flash.forward(folded, context.keys, context.values, False, scaling)
             heads = query.shape[1]
@@ -107,16 +111,13 @@ def _wide(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
-def _has_flash(query: Tensor) -> bool:
-    return query.device.type == "cpu" or (
-        query.device.type == "cuda" and query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] % 8 == 0
-    )
-
-
-def _plain(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> tuple[Tensor, Tensor]:
+def _plain(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | None, scaling: float) -> tuple[Tensor, Tensor]:
     scores = _wide(query @ key.transpose(-1, -2)) * scaling
+    if hidden is not None:
+        scores = scores.masked_fill(hidden.repeat(scores.shape[-2] // hidden.shape[0], 1), -torch.inf)
     lse = scores.logsumexp(-1)
-    return (scores - lse[..., None]).exp().to(value.dtype) @ value, lse
+    seen = lse.clamp(min=torch.finfo(lse.dtype).min)  # a row that sees nothing has no weights, not undefined ones
+    return (scores - seen[..., None]).exp().to(value.dtype) @ value, lse
 
 
 def _join(out: Tensor, lse: Tensor, rows: slice, more: Tensor, weight: Tensor) -> None:

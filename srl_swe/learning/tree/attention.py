@@ -5,6 +5,7 @@ Because the name never changes, generation, evaluation and checkpoint recomputat
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Protocol
 
 import torch
@@ -78,6 +79,14 @@ def _srl_tree(
     return out.transpose(1, 2).contiguous(), None
 
 
+def backend_for(name: str, query: Tensor, key: Tensor) -> Backend:
+    """The back end of a name, for tensors as `TreeAttention.attend` gets them; see `choose` for "auto"."""
+    if name == "auto":
+        name = choose(query.device, query.dtype, (query.shape[1], key.shape[1]), query.shape[-1])
+    return BACKENDS[name]
+
+
+@functools.cache
 def choose(device: torch.device, dtype: torch.dtype, heads: tuple[int, int], head_dim: int) -> str:
     """The fastest back end that passes the self-test for this device, type, (heads, kv_heads) and head size."""
     order = {"cuda": ("flex", "cascade", "struct"), "cpu": ("cascade", "struct")}
@@ -89,11 +98,13 @@ def choose(device: torch.device, dtype: torch.dtype, heads: tuple[int, int], hea
 
 def agrees(name: str, device: torch.device, dtype: torch.dtype, heads: tuple[int, int], head_dim: int) -> bool:
     """The self-test: whether a back end gives dense's output and gradients on a small tree."""
-    try:
-        found = _trial(name, device, dtype, heads, head_dim)
-    except (RuntimeError, NotImplementedError, ImportError):
-        return False  # the kernel does not exist for this device or type
-    expected = _trial("dense", device, dtype, heads, head_dim)
+    # A forward that asks may run under autocast, without gradient or in inference mode.
+    with torch.autocast(device.type, enabled=False), torch.inference_mode(False), torch.enable_grad():
+        try:
+            found = _trial(name, device, dtype, heads, head_dim)
+        except (RuntimeError, NotImplementedError, ImportError, ConfigError):
+            return False  # the kernel does not exist for this device or type
+        expected = _trial("dense", device, dtype, heads, head_dim)
     tolerance = {torch.float64: 1e-10, torch.float32: 1e-4}.get(dtype, 5e-2)
     return all(bool((a - b).norm() <= tolerance * b.norm()) for a, b in zip(found, expected, strict=True))
 
@@ -107,10 +118,9 @@ def _trial(
     drawn = [torch.randn(shape, generator=maker).to(device, dtype) for shape in shapes]
     query, key, value = (tensor.requires_grad_() for tensor in drawn)
     view = RowView(row=row, begin=0, device=device)
-    with torch.enable_grad():
-        out = BACKENDS[name](query, key, value, None, view, head_dim**-0.5)
-        weights = torch.randn(out.shape, generator=maker).to(device, dtype)
-        grads = torch.autograd.grad((out * weights).sum(), (query, key, value))
+    out = BACKENDS[name](query, key, value, None, view, head_dim**-0.5)
+    weights = torch.randn(out.shape, generator=maker).to(device, dtype)
+    grads = torch.autograd.grad((out * weights).sum(), (query, key, value))
     return (out.detach().float(), *(grad.float() for grad in grads))
 
 

@@ -19,8 +19,8 @@ from transformers.utils import ModelOutput
 
 from srl_swe_envs.errors import ConfigError
 
-from .attention import BACKENDS, NAME, TreeAttention, choose, register
-from .backends.view import Backend, RowView
+from .attention import BACKENDS, NAME, TreeAttention, backend_for, register
+from .backends.view import RowView
 from .head import score
 from .layout import Row
 from .store import TrunkStore
@@ -47,10 +47,13 @@ class Scores(ModelOutput):  # type: ignore[misc]
 
 @dataclass(slots=True)
 class RowPass:
-    """One row's forward. With `capture`, each layer's keys and values stay in `captured`, in the graph."""
+    """One row's forward. With `capture`, each layer's keys and values stay in `captured`, in the graph.
+
+    backend: a name of `attention.BACKENDS`, or "auto".
+    """
 
     view: RowView
-    backend: Backend
+    backend: str
     store: TrunkStore | None
     sources: Tensor
     targets: Tensor
@@ -69,7 +72,7 @@ class RowPass:
         if self.capture:
             self.captured.setdefault(layer, (key, value))  # a checkpoint's recomputation comes here again
         context = self.store.read(layer, self.view.begin) if self.store is not None else None
-        return self.backend(query, key, value, context, self.view, scaling)
+        return backend_for(self.backend, query, key)(query, key, value, context, self.view, scaling)
 
     def read_out(self, hidden: Tensor, head: Callable[[Tensor], Tensor]) -> Scores:
         """Score the loss terms."""
@@ -78,29 +81,23 @@ class RowPass:
         return Scores(logps=logps, entropies=entropies)
 
 
-def prepare(model: nn.Module, *, backend: str = "auto") -> str:
-    """Make a model tree-capable; gives the name of the attention back end in use. Call before wrapping it in DDP.
+def prepare(model: nn.Module, *, backend: str = "auto") -> None:
+    """Make a model tree-capable. Call before wrapping it in DDP.
 
-    backend: "auto" (the fastest that passes the self-test), "cascade", "struct", "flex" or "dense".
+    backend: "cascade", "struct", "flex", "dense" or "auto": the fastest that passes the self-test for the device and
+    type that the first forward meets, which are not yet the model's own before a trainer has placed it.
     Raises ConfigError for models whose layers are not all attention, and for an unknown back end.
     """
+    if backend != "auto" and backend not in BACKENDS:
+        raise ConfigError(f"unknown tree attention {backend!r}; known: auto, {', '.join(BACKENDS)}")
     causal = causal_lm(model)
     refuse_hybrid(causal.config)
     register()
     causal.set_attn_implementation(NAME)
-    if backend == "auto":
-        weight = next(p for p in causal.parameters() if p.is_floating_point())
-        config = causal.config
-        heads = (config.num_attention_heads, getattr(config, "num_key_value_heads", config.num_attention_heads))
-        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        backend = choose(weight.device, weight.dtype, heads, head_dim)
-    if backend not in BACKENDS:
-        raise ConfigError(f"unknown tree attention {backend!r}; known: auto, {', '.join(BACKENDS)}")
     setattr(causal, _BACKEND, backend)
     if not hasattr(causal, _PLAIN):
         setattr(causal, _PLAIN, causal.forward)
         causal.forward = types.MethodType(_tree_forward(type(causal)), causal)
-    return backend
 
 
 def refuse_hybrid(config: Any) -> None:
@@ -166,7 +163,7 @@ def _row_pass(
     begin = max((block.context_end for block in row.blocks), default=0) if store is not None else 0
     return kind(
         view=RowView(row=row, begin=begin, device=device),
-        backend=BACKENDS[getattr(causal, _BACKEND)],
+        backend=getattr(causal, _BACKEND),
         store=store,
         sources=torch.tensor(sources, dtype=torch.long, device=device),
         targets=torch.tensor(row.terms.targets, dtype=torch.long, device=device),

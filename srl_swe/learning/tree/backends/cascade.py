@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from srl_swe_envs.errors import ConfigError
+
 from ..layout import Row
 from ..store import Context, accumulator_dtype
 from .flash import Flash, flash_for
@@ -61,7 +63,12 @@ class _Cascade(torch.autograd.Function):
     def forward(
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, context: Context | None, layout: Layout, scaling: float
     ) -> Tensor:
-        flash = flash_for(query.device)
+        flash = flash_for(query)
+        if flash is None:
+            raise ConfigError(
+                f"tree.attention = cascade has no kernel for {query.dtype} of size {query.shape[-1]} on "
+                f"{query.device.type}: leave it at auto"
+            )
         joined = _Joined(query)
         for rows, found, lse in _forward_parts(flash, (query, key, value), context, layout, scaling):
             joined.add(rows, found, lse, lone=layout.lone)

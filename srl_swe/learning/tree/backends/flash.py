@@ -62,15 +62,18 @@ class CudaFlash:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See `Flash`."""
         query, key, _ = parts
-        none = torch.empty(0, dtype=torch.int32, device=query.device)
+        lse = lse.contiguous()  # the kernel reads it as if it were
         seed = torch.zeros(2, dtype=torch.uint64, device=query.device)
         offset = torch.zeros((), dtype=torch.uint64, device=query.device)
         grads: tuple[Tensor, Tensor, Tensor] = _ATEN._scaled_dot_product_flash_attention_backward(
-            grad, *parts, out, lse, none, none, query.shape[2], key.shape[2], 0.0, causal, seed, offset, scale=scaling
+            grad, *parts, out, lse, None, None, query.shape[2], key.shape[2], 0.0, causal, seed, offset, scale=scaling
         )
         return grads
 
 
-def flash_for(device: torch.device) -> Flash:
-    """The kernel pair of a device."""
-    return CpuFlash() if device.type == "cpu" else CudaFlash()
+def flash_for(query: Tensor) -> Flash | None:
+    """The kernel pair for queries like this one; None where torch has none for their device, type or head size."""
+    if query.device.type == "cpu":
+        return CpuFlash()
+    half = query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] % 8 == 0
+    return CudaFlash() if query.device.type == "cuda" and half else None

@@ -1,7 +1,8 @@
 """FlexAttention with a block mask computed from the row's ints: for GPUs. torch has no backward for it on CPUs.
 
 `create_block_mask` evaluates N x N visibilities; `block_mask` here takes time proportional to N and to the number of
-block pairs. The compiled kernel is kept across rows by padding them to a multiple of the block size.
+block pairs. The compiled kernel is kept across rows by padding them to whole blocks. Keys get one block more, which
+nobody sees: were there ever as many keys as queries, torch would compile that case once more, for seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def flex(query: Tensor, key: Tensor, value: Tensor, context: Context | None, vie
         key, value = torch.cat((stored_keys, key), 2), torch.cat((stored_values, value), 2)
     tokens, positions = query.shape[2], key.shape[2]
     query = pad(query, (0, 0, 0, -tokens % BLOCK))
-    key, value = (pad(part, (0, 0, 0, -positions % BLOCK)) for part in (key, value))
+    key, value = (pad(part, (0, 0, 0, -positions % BLOCK + BLOCK)) for part in (key, value))
     mask = view.cached("flex", lambda: block_mask(view))
     out: Tensor = _kernel(query.device.type)(
         query, key, value, block_mask=mask, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
@@ -45,13 +46,13 @@ def _kernel(device: str) -> Callable[..., Tensor]:
 
 
 def block_mask(view: RowView, *, block: int = BLOCK) -> BlockMask:
-    """The row's block mask over whole blocks of queries and keys; a padded query sees position 0, nothing else."""
+    """The row's block mask over whole blocks of queries, and of keys plus one; a padded query sees position 0 only."""
     ints = visibility(view.row, begin=view.begin)
     positions = view.begin + ints.shape[1]
     padding = torch.tensor([0, 1, 0, 0, 2 * (positions + block)])[:, None].expand(-1, -ints.shape[1] % block)
     ints = torch.cat((ints, padding), 1)
     query = torch.arange(ints.shape[1]) + view.begin
-    touched, full = _block_pairs(ints, query, -(-positions // block), block)
+    touched, full = _block_pairs(ints, query, -(-positions // block) + 1, block)
     held = tuple(bound.contiguous().to(view.device) for bound in (*ints, query))
 
     def mask_mod(batch: Tensor, head: Tensor, q_idx: Tensor, kv_idx: Tensor) -> Tensor:
@@ -63,7 +64,7 @@ def block_mask(view: RowView, *, block: int = BLOCK) -> BlockMask:
         *_listed(full, view.device),
         BLOCK_SIZE=block,
         mask_mod=mask_mod,
-        seq_lengths=(ints.shape[1], positions + -positions % block),
+        seq_lengths=(ints.shape[1], positions + -positions % block + block),
     )
     return made
 

@@ -40,6 +40,24 @@ def test_greedy_replies_are_those_of_generate(kind: str, suffix: int) -> None:
         assert found[0][step][0].token_ids == greedy_by_transformers(model, tree.prompt(step), 10)
 
 
+@pytest.mark.parametrize("suffix", [0, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_reading_a_trunk_at_once_changes_nothing(kind: str, suffix: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make_model(kind)
+    prepare(model)
+    # A prompt that is its suffix alone sees nothing of the trunk.
+    trees = [prompts(suffix=suffix), prompts(seed=7, trunk=50, ends=(0, 9, 50), suffix=4)]
+    sampling = SamplingParams(max_new_tokens=12, stop_token_ids=tuple(range(9)), seed=3)
+    apart = generate(model, trees, group_size=2, sampling=sampling)
+    monkeypatch.setattr("srl_swe.learning.rollout.decoder.TRUNK_AT_ONCE", {"cpu"})
+    together = generate(model, trees, group_size=2, sampling=sampling)
+    assert token_ids(together) == token_ids(apart)
+
+
+def token_ids(found: Replies) -> list[tuple[int, ...]]:
+    return [reply.token_ids for groups in found for group in groups for reply in group]
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("suffix", [0, 4])
 def test_sampled_log_probabilities_are_the_trainers(suffix: int, dtype: torch.dtype) -> None:

@@ -33,13 +33,14 @@ _SHAPE = {
 KINDS = ("qwen2", "qwen3", "llama")
 
 
-def make_model(kind: str, dtype: torch.dtype = torch.float64, seed: int = 0) -> nn.Module:
+def make_model(kind: str, dtype: torch.dtype = torch.float64, seed: int = 0, *, head_dim: int = 8) -> nn.Module:
+    """A model of the shape above; only Qwen3 takes another head size."""
     torch.manual_seed(seed)
     made: nn.Module
     if kind == "qwen2":
         made = Qwen2ForCausalLM(Qwen2Config(**_SHAPE))
     elif kind == "qwen3":
-        made = Qwen3ForCausalLM(Qwen3Config(**_SHAPE, head_dim=8, tie_word_embeddings=True))
+        made = Qwen3ForCausalLM(Qwen3Config(**_SHAPE, head_dim=head_dim, tie_word_embeddings=True))
     else:
         made = LlamaForCausalLM(LlamaConfig(**_SHAPE))
     with torch.no_grad():
@@ -109,7 +110,7 @@ def separate_rows(model: nn.Module, tree: Tree, temperature: float = 1.0) -> tup
 
 
 def _row_logps(model: nn.Module, ids: tuple[int, ...], temperature: float) -> Tensor:
-    tokens = torch.tensor(ids)[None]
+    tokens = torch.tensor(ids, device=next(model.parameters()).device)[None]
     logits = model(input_ids=tokens, use_cache=False).logits[0, :-1] / temperature
     return logits.log_softmax(-1).gather(-1, tokens[0, 1:, None])[:, 0]
 
@@ -128,7 +129,7 @@ def separate_loss(model: nn.Module, trees: list[Tree], config: LossConfig, tempe
             old = (
                 new.detach()
                 if branch.sampler_logps is None
-                else torch.tensor(branch.sampler_logps, dtype=new.dtype)[kept]
+                else torch.tensor(branch.sampler_logps, dtype=new.dtype, device=new.device)[kept]
             )
             ratio = (new - old).exp()
             clipped = ratio.clamp(1 - config.clip_low, 1 + config.clip_high)

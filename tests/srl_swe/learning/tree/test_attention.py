@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from transformers import MistralConfig, MistralForCausalLM, Qwen3NextConfig, Qwen3NextForCausalLM
 
 from srl_swe.learning.tree import LossConfig, Normaliser, logprobs, loss_backward, prepare
-from srl_swe.learning.tree.attention import BACKENDS, agrees
+from srl_swe.learning.tree.attention import BACKENDS, agrees, choose
 from srl_swe.learning.tree.backends.flex import block_mask
 from srl_swe.learning.tree.backends.view import RowView
 from srl_swe.learning.tree.layout import whole_row
@@ -33,7 +35,26 @@ def test_a_wrong_backend_fails_the_self_test(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_flex_is_not_chosen_where_torch_has_no_backward_for_it() -> None:
     assert not agrees("flex", CPU, torch.float32, (4, 2), 16)
-    assert prepare(make_model("qwen3")) == "cascade"
+    assert choose(CPU, torch.float32, (4, 2), 16) == "cascade"
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_the_self_test_is_the_same_whatever_mode_it_is_asked_in(mode: Callable[[], Any]) -> None:
+    with mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert agrees("struct", CPU, torch.float32, (4, 2), 16)
+        assert agrees("cascade", CPU, torch.float64, (4, 2), 16)
+
+
+def test_the_backend_is_chosen_for_what_a_forward_meets_not_for_the_model_as_it_was_prepared() -> None:
+    model = make_model("qwen3", torch.float32)
+    prepare(model)
+    model.double()
+    before = choose.cache_info()
+    logprobs(model, [make_tree(seed=3)], max_tokens=64)
+    after = choose.cache_info()
+    assert after.hits + after.misses > before.hits + before.misses
+    assert choose(CPU, torch.float64, (4, 2), 8) == "cascade"
+    assert choose.cache_info().misses == after.misses
 
 
 @pytest.mark.parametrize("suffix", [0, 3])
@@ -44,7 +65,7 @@ def test_block_masks_hold_every_visible_pair_and_call_full_only_what_is_full(suf
     for row, begin in ((whole_row([(0, tree)]), 0), (spine.segments[1], spine.segments[1].positions[0])):
         view = RowView(row=row, begin=begin, device=CPU)
         made = block_mask(view, block=16)
-        dense = torch.nn.functional.pad(view.mask(), (0, -view.mask().shape[1] % 16, 0, -len(row.token_ids) % 16))
+        dense = torch.nn.functional.pad(view.mask(), (0, -view.mask().shape[1] % 16 + 16, 0, -len(row.token_ids) % 16))
         pairs = dense.reshape(dense.shape[0] // 16, 16, -1, 16).sum((1, 3))
         partial = listed(made.kv_num_blocks, made.kv_indices, pairs.shape)
         full = listed(made.full_kv_num_blocks, made.full_kv_indices, pairs.shape)
