@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainingArguments, set_seed
+from transformers import TrainerCallback, TrainingArguments, set_seed
+from transformers.integrations import TensorBoardCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from trl import GRPOConfig
 
@@ -216,14 +217,22 @@ def _trainer(
             settings=stage,
             keep_samples=samples,
         )
-    for callback in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(callback)
-    metrics = MetricsFile(folder / "metrics.jsonl", samples.path)
     beside = isinstance(stage, SrlSettings) and stage.asynchronous  # then the copy is followed, not the trainer's model
     followers = () if beside else rollouts.callbacks(samples_to_train=name != "sft")
+    _watch(trainer, name, folder, samples, followers)
+    return trainer
+
+
+def _watch(trainer: Any, name: str, folder: Path, samples: SamplesFile, followers: Sequence[TrainerCallback]) -> None:
+    """Write and show what the stage logs, in its own folder alone."""
+    for callback in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(callback)
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, TensorBoardCallback):
+            callback.logging_dir = str(folder / "tensorboard")
+    metrics = MetricsFile(folder / "metrics.jsonl", samples.path)
     for added in (CompleteCheckpoints(), metrics, Progress(name), *followers):
         trainer.add_callback(added)
-    return trainer
 
 
 def _order(

@@ -31,7 +31,9 @@ def command(workdir: Path, *arguments: str) -> list[str]:
 
 def run(workdir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command(workdir, *arguments), capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        command(workdir, *arguments), capture_output=True, text=True, env=environment, check=False, cwd=workdir
+    )
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -45,9 +47,11 @@ def rewards(out: Path) -> dict[int, tuple[float, float]]:
 
 
 def test_a_run_trains_both_stages_and_leaves_what_it_promises(workdir: Path) -> None:
-    done = run(workdir)
+    done = run(workdir, "--set", 'report_to=["tensorboard"]')
     assert done.returncode == 0, done.stderr
     out = workdir / "out"
+    assert list((out / "2-srl/tensorboard").glob("events*"))
+    assert not list(workdir.rglob("runs"))
     summary = json.loads((out / "summary.json").read_text())
     assert [stage["name"] for stage in summary["stages"]] == ["start", "sft", "srl"]
     before, after_sft, after_srl = (stage["heldout"] for stage in summary["stages"])

@@ -1,0 +1,93 @@
+"""What is compared: the arms of the study, each some stages of training from the same start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Domain: TypeAlias = Literal["swe", "math"]
+DOMAINS: tuple[Domain, ...] = ("swe", "math")
+SEEDS = (0, 1, 2, 3, 4)
+EXPERTS: Mapping[Domain, int] = {"swe": 100, "math": 100}
+"""Expert trajectories that every arm has."""
+CURVE = (25, 50, 100, 200)
+"""Expert trajectories of the learning curve, for SFT and SRL."""
+UPDATES: Mapping[Domain, Mapping[str, int]] = {
+    "swe": {"start": 200, "sft": 600, "srl": 24, "one_step": 12, "rlvr": 8},
+    "math": {"start": 400, "sft": 500, "srl": 24, "one_step": 24, "rlvr": 12},
+}
+"""Updates that take about the same CPU time each (`start` aside); the table has the times that were measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One way to train.
+
+    stages: methods in order, which share the compute; sets: values besides; lengths: which of `UPDATES` counts for a
+    stage, when it is not the stage's own.
+    """
+
+    name: str
+    title: str
+    stages: tuple[str, ...]
+    sets: Mapping[str, str] = field(default_factory=dict)
+    lengths: Mapping[str, str] = field(default_factory=dict)
+
+    def updates(self, domain: Domain, share: float) -> dict[str, int]:
+        """Updates of each stage, for a share of the study's compute."""
+        full = UPDATES[domain]
+        return {
+            stage: max(2, round(full[self.lengths.get(stage, stage)] * share / len(self.stages)))
+            for stage in self.stages
+        }
+
+
+ARMS = (
+    Arm(name="sft", title="SFT", stages=("sft",)),
+    Arm(name="rlvr", title="RLVR", stages=("rlvr",)),
+    Arm(name="sft_rlvr", title="SFT, then RLVR", stages=("sft", "rlvr")),
+    Arm(
+        name="srl_all_groups",
+        title="SRL without dynamic sampling",
+        stages=("srl",),
+        sets={"srl.dynamic_sampling": "false"},
+    ),
+    Arm(
+        name="one_step",
+        title="one-step similarity",
+        stages=("srl",),
+        sets={"prompt.merge_steps": "0", "rollout.max_reply_tokens": "640"},
+        lengths={"srl": "one_step"},
+    ),
+    Arm(name="srl", title="SRL", stages=("srl",)),
+    Arm(name="srl_rlvr", title="SRL, then RLVR", stages=("srl", "rlvr")),
+)
+BY_NAME = {arm.name: arm for arm in ARMS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One training run of the study and its measurement. Arm `start` is the start itself."""
+
+    domain: Domain
+    arm: str
+    experts: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The cell's file and folder."""
+        return f"{self.domain}-{self.arm}-{self.experts}-{self.seed}"
+
+
+def piece(seed: int) -> list[Cell]:
+    """All cells of a seed, in the order in which they are run."""
+    found = []
+    for domain in DOMAINS:
+        experts = EXPERTS[domain]
+        found.append(Cell(domain=domain, arm="start", experts=0, seed=seed))
+        found += [Cell(domain=domain, arm=arm.name, experts=experts, seed=seed) for arm in ARMS]
+        others = [count for count in CURVE if count != experts]
+        found += [Cell(domain=domain, arm=arm, experts=count, seed=seed) for count in others for arm in ("sft", "srl")]
+    return found
