@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import threading
 import time
 from collections.abc import Iterator
 
@@ -244,6 +245,24 @@ def test_a_pool_gives_ready_containers_and_leaves_nothing(spec: ContainerSpec) -
         for workspace in workspaces:
             workspace.close()
     assert set(containers_of_this_process()) <= before
+
+
+def test_a_pool_serves_in_the_order_of_asking(spec: ContainerSpec) -> None:
+    served: list[int] = []
+
+    def ask(pool: WarmPool, number: int) -> None:
+        container = pool.take(spec)
+        served.append(number)
+        pool.dispose(container)
+
+    with WarmPool(ready_per_spec=1, workers=1) as pool:
+        threads = [threading.Thread(target=ask, args=(pool, number)) for number in range(12)]
+        for thread in threads:  # faster than one worker starts containers, so that most of them wait together
+            thread.start()
+            time.sleep(0.1)
+        for thread in threads:
+            thread.join()
+    assert served == list(range(12))
 
 
 def test_a_pool_replaces_what_died_on_its_shelf(spec: ContainerSpec) -> None:

@@ -31,7 +31,8 @@ class _Shelf:
     def __init__(self) -> None:
         self.ready: deque[GuestContainer] = deque()
         self.starting = 0
-        self.waiting = 0
+        self.waiting: deque[object] = deque()
+        """Who asked, in order: under load somebody would else wait for ever while others come and take."""
         self.error: SrlSweError | None = None
         self.pause_s = 0.0
         self.retry_at = 0.0
@@ -62,7 +63,7 @@ class WarmPool:
             self._change.notify_all()
 
     def take(self, spec: ContainerSpec, *, timeout_s: float = 300.0) -> GuestContainer:
-        """A pristine container, at once when one is ready.
+        """A pristine container, at once when one is ready; who asks first is served first.
 
         Raises what the last start raised (WorkspaceError, or ConfigError from a guard) when none is ready and it
         failed, and WorkspaceError after `timeout_s`. Asking again tries again.
@@ -71,20 +72,22 @@ class WarmPool:
         with self._change:
             shelf = self._shelf(spec)
             shelf.error, shelf.retry_at = None, 0.0
-            shelf.waiting += 1
+            turn = object()
+            shelf.waiting.append(turn)
             self._change.notify_all()
             try:
                 while True:
                     if self._closed:
                         raise WorkspaceError("the warm pool is closed")
-                    if (container := _first_alive(shelf, self._used)) is not None:
+                    first = shelf.waiting[0] is turn
+                    if first and (container := _first_alive(shelf, self._used)) is not None:
                         return container
                     if shelf.error is not None:
                         raise shelf.error
                     if not self._change.wait(deadline - time.monotonic()):
                         raise WorkspaceError(f"no container of {spec.image} was ready within {timeout_s:.0f} s")
             finally:
-                shelf.waiting -= 1
+                shelf.waiting.remove(turn)
                 shelf.used_at = time.monotonic()
                 self._change.notify_all()
 
@@ -154,7 +157,8 @@ class WarmPool:
             if shelf.retry_at > now:
                 continue
             coming = len(shelf.ready) + shelf.starting
-            need = (max(shelf.waiting - coming, 0), self._ready_per_spec - coming + shelf.waiting)
+            waiting = len(shelf.waiting)
+            need = (max(waiting - coming, 0), self._ready_per_spec - coming + waiting)
             if need[1] > 0 and need > best_need:
                 best, best_need = spec, need
         if best is None or best_need[0] > 0:
