@@ -5,8 +5,8 @@
 
 `run` does the cells of the seeds that have no file in `--results` yet, one thread each, `--workers` at a time; each
 seed is one piece. Killed, it goes on where it was. `--quick` is one seed without the learning curve and with a fraction
-of the compute, in a folder of its own: about a quarter of an hour that shows that everything runs. `report` writes
-docs/learning_study.md and its plots from the files. benchmarks/study has the arms, their settings and the results.
+of the compute, in a folder of its own, to see that everything runs. `report` writes docs/learning_study.md and its
+plots from the files. benchmarks/study has the arms, their settings and the results.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Times our whole training step for a model of any shape, on any device: rollout, reward, loss, backward, optimiser.
 
-    python benchmarks/step_shapes.py --json FILE [--device cuda --dtype bfloat16 --peak-tflops 989]
+    python benchmarks/step_shapes.py --json FILE [--device cuda --dtype bfloat16]
                                      [--hidden 896 --layers 24 --heads 14 --kv-heads 2 --head-dim 64 ...]
 
 A Qwen3 of the shape with random weights and the demo's vocabulary makes `--updates` updates of SrlTrainer on the demo's

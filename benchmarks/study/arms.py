@@ -17,7 +17,7 @@ UPDATES: Mapping[Domain, Mapping[str, int]] = {
     "swe": {"start": 200, "sft": 600, "srl": 24, "one_step": 12, "rlvr": 8},
     "math": {"start": 400, "sft": 500, "srl": 24, "one_step": 24, "rlvr": 12},
 }
-"""Updates that take about the same CPU time each (`start` aside); the table has the times that were measured."""
+"""Updates of each kind of stage, meant to cost the same CPU time (`start` aside). Not calibrated by a run yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ def test_a_verdict_needs_its_whole_interval_on_one_side(values: list[float], sai
     assert verdict(mean_estimate(values)) == said
 
 
-def test_differences_are_paired_by_seed(results: Results, tmp_path: Path) -> None:
+def test_differences_are_paired_by_seed(results: Results) -> None:
     found = difference(results.of("swe", "srl"), results.of("swe", "sft"), success)
     assert found.value == pytest.approx(0.1)
     assert found.high - found.low == pytest.approx(0.0, abs=1e-9)  # what a seed adds to both is no difference

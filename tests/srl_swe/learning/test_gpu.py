@@ -22,6 +22,7 @@ from tests.srl_swe.learning.tree.models import (
     make_model,
     make_tree,
     relative_difference,
+    relative_norm,
     separate_loss,
     separate_rows,
     without_branches,
@@ -101,15 +102,10 @@ def test_bfloat16_is_as_near_the_truth_as_one_row_per_reply(backend: str, max_to
     expected = gradients(truth)
     model = made(torch.bfloat16)
     separate_loss(model, [tree], LOSS).backward()
-    naive = distance(gradients(model), expected)
+    naive = relative_norm(gradients(model), expected)
     prepare(model, backend=backend)
     loss_backward(model, [tree], loss=LOSS, normaliser=Normaliser.of([tree]), max_tokens=max_tokens)
-    assert distance(gradients(model), expected) <= 1.25 * naive
-
-
-def distance(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:
-    apart = sum(float((found[n].float() - g).square().sum()) for n, g in expected.items())
-    return (apart / sum(float(g.square().sum()) for g in expected.values())) ** 0.5
+    assert relative_norm(gradients(model), expected) <= 1.25 * naive
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.3)])

@@ -158,5 +158,11 @@ def relative_difference(found: dict[str, Tensor], expected: dict[str, Tensor]) -
     )
 
 
+def relative_norm(found: dict[str, Tensor], expected: dict[str, Tensor]) -> float:
+    """The relative L2 distance of all parameters together."""
+    distance = sum(float((found[n].float() - g).square().sum()) for n, g in expected.items())
+    return (distance / sum(float(g.square().sum()) for g in expected.values())) ** 0.5
+
+
 def without_branches(tree: Tree) -> Tree:
     return replace(tree, branches=())

@@ -17,6 +17,7 @@ from tests.srl_swe.learning.tree.models import (
     make_model,
     make_tree,
     relative_difference,
+    relative_norm,
     separate_loss,
     separate_rows,
     wide_norms,
@@ -216,8 +217,3 @@ def test_bfloat16_is_as_near_the_truth_as_one_row_per_reply() -> None:
         for max_tokens in (WHOLE, SEGMENTED):
             loss_backward(model, [tree], loss=LOSS, normaliser=Normaliser.of([tree]), max_tokens=max_tokens)
             assert relative_norm(gradients(model), expected) <= 1.25 * naive
-
-
-def relative_norm(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:
-    distance = sum(float((found[n].float() - g).square().sum()) for n, g in expected.items())
-    return (distance / sum(float(g.square().sum()) for g in expected.values())) ** 0.5
