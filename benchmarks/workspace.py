@@ -33,7 +33,10 @@ STEPS = {
     "view": "sed -n '900,1000p' module.py",
     "edit": "sed -i 's/^value_950 = .*/value_950 = 0/' module.py",
 }
-DIRTY = "pip --version >/tmp/junk 2>&1; head -c 5000000 /dev/urandom >/tmp/blob; rm -f part_1*.py; sleep 1000 &"
+DIRTY = (
+    "echo x=1 >/usr/lib/python3/dist-packages/installed.py; head -c 5000000 /dev/urandom >/tmp/blob;"
+    " rm -f part_1*.py; sleep 1000 &"
+)
 PARALLEL = 8
 TIMEOUT_S = 60.0
 

@@ -13,8 +13,10 @@ import pytest
 
 from srl_swe_envs.errors import ConfigError, WorkspaceError
 from srl_swe_envs.workspaces.docker import ContainerSpec, DockerWorkspace, WarmPool
+from srl_swe_envs.workspaces.docker.container import GuestContainer
 from srl_swe_envs.workspaces.docker.engine import thread_client
 from srl_swe_envs.workspaces.docker.pristine import PristineImages
+from srl_swe_envs.workspaces.docker.workspace import OneByOne
 from srl_swe_envs.workspaces.leases import Owner
 from srl_swe_envs.workspaces.protocol import Workspace, WorkspaceLimits
 from srl_swe_envs.workspaces.runner import CommandRunner
@@ -148,7 +150,9 @@ def test_snapshots_can_be_restored_in_any_order(workspace: DockerWorkspace) -> N
 def test_closing_removes_the_container_and_its_snapshots(spec: ContainerSpec) -> None:
     containers, images = set(containers_of_this_process()), set(images_of_this_process())
     workspace = DockerWorkspace(spec)
-    workspace.restore(workspace.snapshot())
+    name = workspace.snapshot()
+    for _ in range(7):  # more than may be leaving at once
+        workspace.restore(name)
     workspace.snapshot()
     assert len(set(images_of_this_process()) - images) == 2
     workspace.close()
@@ -157,6 +161,32 @@ def test_closing_removes_the_container_and_its_snapshots(spec: ContainerSpec) ->
     assert set(images_of_this_process()) <= images
     with pytest.raises(WorkspaceError, match="closed"):
         workspace.run("true")
+
+
+class _Given(OneByOne):
+    """Notes which containers come back to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.back: list[str] = []
+
+    def dispose(self, container: GuestContainer) -> None:
+        self.back.append(container.id)
+        super().dispose(container)
+
+
+def test_pristine_containers_go_back_to_their_source_also_while_a_snapshot_is_kept(spec: ContainerSpec) -> None:
+    source = _Given()
+    with DockerWorkspace(spec, source=source) as workspace:
+        name = workspace.snapshot()
+        first = workspace.container_id
+        workspace.restore(name)
+        restored = workspace.container_id
+        workspace.reset()
+        last = workspace.container_id
+    source.close()
+    assert source.back == [first, last]
+    assert {first, restored, last}.isdisjoint(containers_of_this_process())
 
 
 def test_the_diff_holds_new_changed_deleted_and_binary_files_and_commits_but_no_ignored_ones(

@@ -26,10 +26,11 @@ class GuestContainer:
     A killed host process hangs up too, so its containers go without anybody's help.
     """
 
-    def __init__(self, container_id: str, client: GuestClient, spec: ContainerSpec) -> None:
+    def __init__(self, container_id: str, client: GuestClient, spec: ContainerSpec, image: str) -> None:
         self.id = container_id
         self.client = client
         self.spec = spec
+        self.image = image
 
     @classmethod
     def start(cls, spec: ContainerSpec, *, image: str) -> Self:
@@ -50,7 +51,7 @@ class GuestContainer:
             except BaseException:
                 _remove_by_force(container_id)
                 raise
-        return cls(container_id, client, spec)
+        return cls(container_id, client, spec, image)
 
     def commit(self) -> str:
         """The container's files as a new image (its id); the image inherits the container's lease.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import uuid
+from collections import deque
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -26,6 +27,8 @@ from .spec import ContainerSpec
 
 SAVED_TMP = "/.srl-swe/tmp"
 _COPY_TIMEOUT_S = 120.0
+_MOST_LEAVING = 4
+"""Containers of snapshots that end without anybody's waiting; a restore beyond that waits for the oldest."""
 
 
 class ContainerSource(Protocol):
@@ -77,6 +80,7 @@ class DockerWorkspace:
         self._own_source = OneByOne()
         self._source: ContainerSource = self._own_source if source is None else source
         self._snapshots: dict[str, _Snapshot] = {}
+        self._leaving: deque[GuestContainer] = deque()
         self._container: GuestContainer | None = self._source.take(spec)
         try:
             self._initial_commit = initial_commit(self._container.client, spec.workdir)
@@ -153,6 +157,8 @@ class DockerWorkspace:
         with contextlib.suppress(WorkspaceError):
             if container is not None:
                 self._release(container)
+            while self._leaving:  # a snapshot's image can't go while a container stands on it
+                self._leaving.popleft().remove()
             for name in reversed(tuple(self._snapshots)):  # a snapshot of a snapshot goes first
                 remove_image(self._snapshots.pop(name).image)
             self._own_source.close()
@@ -176,10 +182,13 @@ class DockerWorkspace:
             self._release(used)
 
     def _release(self, container: GuestContainer) -> None:
-        if self._snapshots:  # their images can't go while a container stands on them
-            container.remove()
-        else:
+        if container.image not in {saved.image for saved in self._snapshots.values()}:
             self._source.dispose(container)
+            return
+        container.client.close()
+        self._leaving.append(container)
+        if len(self._leaving) > _MOST_LEAVING:
+            self._leaving.popleft().remove()
 
     def _copy(self, container: GuestContainer, source: str, target: str) -> None:
         """Copy a folder inside the container; /tmp is memory, which a commit leaves out."""
