@@ -18,7 +18,7 @@ from typing import Any
 
 from srl_swe_envs.demo import load_demo_tasks
 
-from .arms import BY_NAME, UPDATES, Arm, Cell, Domain
+from .arms import BY_NAME, EXPERTS, UPDATES, Arm, Cell, Domain
 from .experts import write_experts, write_held_out_problems
 
 HERE = Path(__file__).parent
@@ -61,8 +61,8 @@ class Study:
             "share": self.share,
             "train_cpu_s": round(_child_cpu_s() - began, 1),
             "signal": _signal(trained),
-            "heldout": self._rewards(cell, trained),
-            "outcome": self._answers(cell, trained) if cell.domain == "math" else self._resolved(cell, trained),
+            "heldout": None if cell.arm == "one_step" else _heldout(trained),
+            "outcome": self._outcome(cell, trained),
         }
         path = self.result(cell)
         path.with_suffix(".part").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -81,7 +81,7 @@ class Study:
         experts = write_experts(cell.domain, self.work, count=cell.experts, seed=cell.seed)
         sets: dict[str, Any] = {"stages": json.dumps(arm.stages), "model.path": _quoted(_model(start)), **arm.sets}
         for stage, updates in arm.updates(cell.domain, self.share).items():
-            sets |= {f"{stage}.max_steps": updates, f"{stage}.evaluate_every": max(1, updates // 2)}
+            sets |= {f"{stage}.max_steps": updates, f"{stage}.evaluate_every": updates}
         self._train(cell.domain, out, cell.seed, experts, sets)
         return out
 
@@ -95,19 +95,11 @@ class Study:
         given = [part for key, value in {**everywhere, **sets}.items() for part in ("--set", f"{key}={value}")]
         _srl_swe("train", str(HERE / f"{domain}.toml"), "--out", str(out), *given, log=out)
 
-    def _rewards(self, cell: Cell, trained: Path) -> dict[str, float] | None:
-        """Held-out reward of single steps, all arms alike; None for the arm that replies with whole solutions."""
-        if cell.arm == "one_step":
+    def _outcome(self, cell: Cell, trained: Path) -> dict[str, float] | None:
+        """Success on held-out tasks or problems; the curve's other sizes are measured by held-out steps alone."""
+        if cell.experts not in (0, EXPERTS[cell.domain]):
             return None
-        out = self.work / f"{cell.name}-rewards"
-        experts = write_experts(cell.domain, self.work, count=25, seed=cell.seed)
-        # A stage that learns nothing measures its start.
-        sets = {"stages": '["srl"]', "model.path": _quoted(_model(trained)), "srl.learning_rate": 0.0}
-        sets |= {"srl.max_steps": 1, "srl.batch": 1, "srl.refill_rounds": 0}
-        self._train(cell.domain, out, 0, experts, sets)
-        stages = json.loads((out / "summary.json").read_text(encoding="utf-8"))["stages"]
-        found: dict[str, float] = stages[0]["heldout"]
-        return found
+        return self._answers(cell, trained) if cell.domain == "math" else self._resolved(cell, trained)
 
     def _resolved(self, cell: Cell, trained: Path) -> dict[str, float]:
         """Greedy episodes on some held-out tasks: the share resolved."""
@@ -141,6 +133,12 @@ class Study:
         }
 
 
+def _heldout(trained: Path) -> dict[str, float]:
+    """Held-out figures of what the run chose: its last stage's end, or where that began when the end was worse."""
+    found: dict[str, float] = _summary(trained)["stages"][-1]["heldout"]
+    return found
+
+
 def _signal(trained: Path) -> dict[str, float]:
     """Groups sampled and kept in the run's RLVR stage, if it has one."""
     groups = kept = 0.0
@@ -153,8 +151,12 @@ def _signal(trained: Path) -> dict[str, float]:
 
 
 def _model(run: Path) -> str:
-    model: str = json.loads((run / "summary.json").read_text(encoding="utf-8"))["model"]
-    return str(Path(model).resolve())
+    return str(Path(_summary(run)["model"]).resolve())
+
+
+def _summary(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    return found
 
 
 def _quoted(text: str) -> str:

@@ -42,8 +42,7 @@ CLAIMS = (
 
 def success(result: Mapping[str, Any]) -> float | None:
     """Share of held-out tasks resolved, or of answers right."""
-    value: float | None = result["outcome"]["success"]
-    return value
+    return None if result["outcome"] is None else result["outcome"]["success"]
 
 
 def heldout(name: str) -> Metric:

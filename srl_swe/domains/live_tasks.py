@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from srl_swe_envs.errors import ConfigError
 from srl_swe_envs.outcome import OpenWorkspace
 from srl_swe_envs.outcome import grade as grade_patch
 from srl_swe_envs.tasks import Task
@@ -38,6 +39,8 @@ def live_tasks(name: str, *, backend: str, run: str, warm: int, timeout_s: float
     backend: `local`, `docker`, or `auto`; warm: containers kept ready; timeout_s: of one test run.
     """
     if is_made(Path(name)):
+        if backend == "docker":
+            raise ConfigError(f"{name}: bugs planted in a repository of this machine run in the local sandbox alone")
         with open_task_set(name) as made:
             open_made = made.open_workspace
             yield LiveTasks(

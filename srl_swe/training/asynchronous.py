@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from trl.experimental.async_grpo import AsyncGRPOConfig
 
 from srl_swe_envs.errors import ConfigError
 
-from ..conversations import ReplyScorer
-from ..learning.models import LoadedModel
 from ..learning.rollout.beside import GroupSource
-from ..learning.rollout.engines import Rollouts
 from ..learning.trainers.asynchronous import AsyncSrlTrainer, refuse_asynchronous
 from ..learning.trainers.tree_training import TrainingData
 from .callbacks import SamplesFile
 from .ranks import count
 from .settings import RunSettings
+from .stage import Stage
 
 
 def refuse(settings: RunSettings) -> None:
@@ -28,21 +27,16 @@ def refuse(settings: RunSettings) -> None:
 
 
 def asynchronous_trainer(
-    loaded: LoadedModel,
-    arguments: dict[str, Any],
-    data: TrainingData,
-    settings: RunSettings,
-    rollouts: Rollouts,
-    samples: SamplesFile,
-    scorer: ReplyScorer,
-    updates_done: int,
+    stage: Stage, arguments: Mapping[str, Any], data: TrainingData, samples: SamplesFile
 ) -> AsyncSrlTrainer:
     """A trainer of a loaded model's weights; the loaded model itself becomes the copy that replies are sampled from.
 
     A micro-batch is what `steps_per_trunk` groups give, an update as many of them as make `srl.batch` groups.
     """
+    settings, loaded = stage.settings, stage.loaded
     srl = settings.srl
     parts = max(1, srl.batch // srl.steps_per_trunk)
+    updates_done = int(stage.checkpoint.name.rpartition("-")[2]) if stage.checkpoint else 0
     args = AsyncGRPOConfig(
         **{**arguments, "gradient_accumulation_steps": parts},
         per_device_train_batch_size=srl.replies * min(srl.steps_per_trunk, srl.batch),
@@ -60,7 +54,7 @@ def asynchronous_trainer(
         trunks=data.trunks,
         order=data.order,
         sampler=data.sampler,
-        scorer=scorer,
+        scorer=stage.data.scorer,
         settings=srl,
         seed=settings.seed,
         first=updates_done * parts,
@@ -72,5 +66,5 @@ def asynchronous_trainer(
         data=data,
         source=source,
         keep_samples=samples,
-        changed=rollouts.outdated,
+        changed=stage.rollouts.outdated,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..learning.rollout.vllm_start import EngineNeeds
 from .settings import RunSettings
-from .stages import StageData
+from .stage import StageData
 
 
 def vllm_needs(settings: RunSettings, start: str, data: StageData, out: Path) -> EngineNeeds:

@@ -21,7 +21,8 @@ from .folder import open_run, write_json
 from .ranks import first, is_first, together
 from .rollouts import vllm_needs
 from .settings import RunSettings
-from .stages import StageData, StageResult, run_stage
+from .stage import StageData
+from .stages import StageResult, run_stage
 from .summary import stage_figures, summary_table
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from accelerate.state import PartialState
 from accelerate.utils import DistributedType
 
+import srl_swe.training.methods
 import srl_swe.training.ranks
-import srl_swe.training.stages
 from srl_swe.cli import main
 
 
@@ -28,6 +28,6 @@ def with_accelerator() -> bool:
 
 if __name__ == "__main__":
     PartialState._prepare_backend = backend
-    for module in (srl_swe.training.ranks, srl_swe.training.stages):
+    for module in (srl_swe.training.ranks, srl_swe.training.methods):
         module.on_cpu = with_accelerator  # type: ignore[attr-defined]
     sys.exit(main(sys.argv[1:]))

@@ -17,9 +17,11 @@ from safetensors.torch import load_file
 
 from srl_swe.cli import main
 from tests.srl_swe.training.conftest import filled
+from tests.srl_swe.training.values import make_values
 
 RECIPES = Path(__file__).resolve().parents[3] / "examples" / "accelerate"
 CUT = Path(__file__).with_name("cut_on_cpu.py")
+TIMES = ("time", "episode/world_s")
 
 
 def arguments(workdir: Path, out: str, *changes: str) -> list[str]:
@@ -45,7 +47,7 @@ def updates(stage: Path) -> dict[int, dict[str, float]]:
     """What each update of a stage logged, without times."""
     lines = [json.loads(line) for line in (stage / "metrics.jsonl").read_text().splitlines()]
     return {
-        line["step"]: {name: value for name, value in line.items() if not name.startswith("time")}
+        line["step"]: {name: value for name, value in line.items() if not name.startswith(TIMES)}
         for line in lines
         if "grad_norm" in line
     }
@@ -100,6 +102,22 @@ def test_the_same_batches_give_the_same_updates_on_one_rank_and_on_two(work: Pat
         assert apart < 1e-3 * moved
     summaries = [json.loads((work / out / "summary.json").read_text()) for out in ("one", recipe)]
     assert _figures(summaries[1]) == pytest.approx(_figures(summaries[0]), abs=1e-6)
+
+
+def test_episodes_on_two_ranks_that_share_the_model_are_those_of_one(tmp_path: Path) -> None:
+    folder = make_values(tmp_path)
+    assert main(arguments(folder, "format", 'stages=["sft"]')) == 0
+    model = json.loads((folder / "format/summary.json").read_text())["model"]
+    changes = ('stages=["rlvr"]', f"model.path={model}", "rlvr.batch=3", "rlvr.max_steps=2")  # two groups and one
+    assert main(arguments(folder, "one", *changes)) == 0
+    two = on_two_ranks(folder, "two", *changes, recipe="fsdp2")
+    _, said = two.communicate(timeout=500)
+    assert two.returncode == 0, said
+    expected, found = updates(folder / "one/1-rlvr"), updates(folder / "two/1-rlvr")
+    assert found.keys() == expected.keys() == {1, 2}
+    assert expected[1]["grad_norm"] > 0
+    for step, values in expected.items():
+        assert found[step] == pytest.approx(values, rel=1e-3, abs=1e-4)
 
 
 def _figures(summary: Any) -> list[float]:

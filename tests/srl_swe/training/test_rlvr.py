@@ -19,6 +19,8 @@ import pytest
 
 from srl_swe.cli import main
 from srl_swe_envs.trajectories import Observation, write_trajectories
+from srl_swe_envs.workspaces.docker.engine import thread_client
+from srl_swe_envs.workspaces.leases import LABEL_RUN
 from tests.srl_swe.training.values import NAMES, make_values, trajectory
 
 
@@ -110,6 +112,7 @@ def test_similarity_rewards_every_turn_in_the_models_own_history(workdir: Path) 
         (("rlvr.tasks=demo:nothing",), "demo:nothing is not a demo set"),
         (("rlvr.tasks=demo:train", "rlvr.start=expert"), "no trajectory of data.train"),
         (("rlvr.bridge.first_turns=0",), "at least 1"),
+        (("rlvr.backend=docker",), "run in the local sandbox alone"),
     ],
 )
 def test_wrong_input_is_one_line(workdir: Path, capsys: Any, change: tuple[str, ...], message: str) -> None:
@@ -179,3 +182,30 @@ def test_a_pipeline_killed_in_its_episodes_does_the_same_once_and_leaves_nothing
             assert [line.get(name) for line in killed] == [line.get(name) for line in whole]
     names = [stage["name"] for stage in json.loads((workdir / "killed/summary.json").read_text())["stages"]]
     assert names == ["start", "sft", "srl", "rlvr"]
+
+
+def containers(run: str) -> list[str]:
+    """Ids of the containers that carry a run's name, whatever their state."""
+    found = thread_client().api.containers(all=True, filters={"label": f"{LABEL_RUN}={run}"})
+    return [container["Id"] for container in found]
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_episodes_in_containers_killed_and_taken_up_again_leave_none(workdir: Path, temporary: Path) -> None:
+    run = f"in-containers-{os.getpid()}"
+    changes = (
+        'stages=["rlvr"]', "model.path=model", "data.train=[]", "rlvr.tasks=demo:train", "rlvr.max_tasks=2",
+        "rlvr.heldout_tasks=demo:heldout", "rlvr.backend=docker", "rlvr.max_steps=2", "rlvr.evaluate_every=1",
+    )  # fmt: skip
+    process = background(workdir, run, temporary, *changes)
+    while not containers(run) or not (workdir / run / "1-rlvr/checkpoint-1/complete").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert background(workdir, run, temporary, *changes).wait() == 0
+    assert containers(run) == []
+    found = updates(workdir / run / "1-rlvr")
+    assert [line["step"] for line in found] == [1, 2]
+    assert all(line["episode/turns"] >= 1 and line["episode/infra"] == 0 for line in found)

@@ -26,6 +26,7 @@ from srl_swe.learning.rollout.vllm_settings import VllmRollout
 from srl_swe.learning.rollout.vllm_start import EngineNeeds, server_command
 from srl_swe.serving.process import running_server
 from srl_swe.training.folder import last_checkpoint
+from tests.srl_swe.training.values import make_values
 
 pytestmark = [pytest.mark.vllm, pytest.mark.slow]
 
@@ -139,6 +140,19 @@ def test_an_adapter_is_served_under_a_new_name_after_each_update(served: Served,
     assert len(names) == 2  # the adapters before are gone
     assert names[1].endswith(f"-{UPDATES + 1}")  # the start's and one after each update
     served_is(served.client, names[1], workdir / f"lora/1-srl/checkpoint-{UPDATES}", start)
+
+
+def test_episodes_come_from_the_served_weights_turn_by_turn(vllm_python: str, tmp_path: Path) -> None:
+    workdir = make_values(tmp_path)
+    own = ("rollout.engine=vllm", f"rollout.vllm.python={vllm_python}", "rollout.vllm.cpu_cache_gib=1")
+    done = train(workdir, "episodes", *own, "model.tiny.hidden=64", "rlvr.episodes.max_tokens=1024")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (workdir / "episodes/2-rlvr/metrics.jsonl").read_text().splitlines()]
+    found = [line for line in lines if "policy/sampler_gap_max" in line]  # updates whose groups differ
+    assert len(found) > 1
+    assert found[0]["grad_norm"] > 0  # so that later episodes are of other weights
+    assert max(line["policy/sampler_gap_max"] for line in found) < 1e-3
+    assert all(line["episode/turns"] > 1 for line in found)
 
 
 def test_a_server_killed_in_the_middle_ends_the_run_with_a_whole_checkpoint(

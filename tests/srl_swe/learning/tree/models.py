@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -100,6 +101,38 @@ def make_tree(
     return Tree(trunk=ids(trunk), steps=steps, branches=tuple(branches), expert_spans=spans)
 
 
+def make_episodes(*, opening: int = 30, group: int = 3, by_turn: bool = True, seed: int = 1) -> Tree:
+    """A group of episodes of one opening: replies that earn an advantage each, observations between them."""
+    draw = torch.Generator().manual_seed(seed)
+
+    def count(low: int, high: int) -> int:
+        return int(torch.randint(low, high, (), generator=draw))
+
+    def ids(length: int) -> tuple[int, ...]:
+        return tuple(torch.randint(0, VOCABULARY, (length,), generator=draw).tolist())
+
+    branches = []
+    for _ in range(group):
+        trained: list[bool] = []
+        advantages: list[float] = []
+        for _ in range(count(2, 5)):
+            reply, observation = count(1, 9), count(3, 20)
+            trained += [True] * reply + [False] * observation
+            advantages += [float(torch.randn((), generator=draw))] * reply + [0.0] * observation
+        logps = [-4.6 + 0.4 * float(torch.randn((), generator=draw)) if mine else math.nan for mine in trained]
+        branches.append(
+            Branch(
+                step=0,
+                token_ids=ids(len(trained)),
+                advantage=advantages[0],
+                advantages=tuple(advantages) if by_turn else None,
+                sampler_logps=tuple(logps),
+                trained=tuple(trained),
+            )
+        )
+    return Tree(trunk=ids(opening), steps=(Step(prompt_end=opening),), branches=tuple(branches))
+
+
 def separate_rows(model: nn.Module, tree: Tree, temperature: float = 1.0) -> tuple[list[Tensor], Tensor]:
     """Log-probabilities by one plain forward per reply, and one of the whole trunk for the expert's tokens."""
     found = []
@@ -133,7 +166,8 @@ def separate_loss(model: nn.Module, trees: list[Tree], config: LossConfig, tempe
             )
             ratio = (new - old).exp()
             clipped = ratio.clamp(1 - config.clip_low, 1 + config.clip_high)
-            surrogate = torch.min(ratio * branch.advantage, clipped * branch.advantage)
+            gain = torch.tensor([branch.advantage_at(i) for i in branch.trained_offsets]).to(new)
+            surrogate = torch.min(ratio * gain, clipped * gain)
             if config.aggregation == "response":
                 total = total - surrogate.mean() / normaliser.replies
             else:

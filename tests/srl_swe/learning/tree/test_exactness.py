@@ -10,10 +10,12 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
+from srl_swe.learning.flat import flat_loss_backward
 from srl_swe.learning.tree import LossConfig, Normaliser, Tree, drop_still, logprobs, loss_backward, prepare
 from tests.srl_swe.learning.tree.models import (
     KINDS,
     gradients,
+    make_episodes,
     make_model,
     make_tree,
     relative_difference,
@@ -134,6 +136,29 @@ def test_masked_tokens_are_neither_targets_nor_counted(aggregation: str) -> None
     for max_tokens in (WHOLE, SHORTER_THAN_A_BRANCH):
         assert largest_difference(model, tree, max_tokens) <= 1e-12
         assert gradient_difference(model, [tree], max_tokens, loss) <= 1e-10
+
+
+@pytest.mark.parametrize("by_turn", [True, False])
+@pytest.mark.parametrize("backend", ["dense", "struct", "cascade"])
+def test_episodes_are_exact_with_one_advantage_or_one_per_turn(backend: str, by_turn: bool) -> None:
+    model = make_model("qwen3").train()
+    prepare(model, backend=backend)
+    trees = [make_episodes(by_turn=by_turn, seed=seed) for seed in (1, 2)]
+    for max_tokens in (WHOLE, SEGMENTED, SHORTER_THAN_A_BRANCH):
+        for tree in trees:
+            assert largest_difference(model, tree, max_tokens) <= 1e-12
+        assert gradient_difference(model, trees, max_tokens) <= 1e-10
+
+
+@pytest.mark.parametrize("by_turn", [True, False])
+def test_episodes_as_rows_are_exact_too(by_turn: bool) -> None:
+    model = make_model("qwen3").train()
+    trees = [make_episodes(by_turn=by_turn, seed=seed) for seed in (1, 2)]
+    separate_loss(model, trees, LOSS).backward()
+    expected = gradients(model)
+    for max_tokens in (WHOLE, SEGMENTED):
+        flat_loss_backward(model, trees, loss=LOSS, normaliser=Normaliser.of(trees), max_tokens=max_tokens)
+        assert relative_difference(gradients(model), expected) <= 1e-10
 
 
 def test_many_trees_in_one_batch_are_exact_in_bins_and_spines() -> None:
