@@ -34,8 +34,9 @@ $(READY): pyproject.toml requirements/constraints.txt hatch_build.py
 train: $(READY)
 	$(BIN)/srl-swe train examples/demo.toml
 
+# Two workers with one thread each; tests of a file and tests that use the engine share a worker (tests/conftest.py).
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 25
 
 vllm: $(VLLM_READY)
 
