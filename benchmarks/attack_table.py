@@ -32,7 +32,6 @@ NAMES = {"docker": "docker", "local": "local", "mini": "mini-swe-agent", "swerex
 LIMITS = WorkspaceLimits(
     memory_bytes=MEMORY_BYTES, disk_bytes=DISK_BYTES, pids=PIDS, output_chars=OUTPUT_CHARS, cpus=1.0
 )
-NOT_MEASURED = "not measured"
 BEGIN, END = "<!-- attacks -->\n", "<!-- end of attacks -->\n"
 ADDRESS_SPACE_BYTES = 4 << 30
 SLACK_S = 5.0
@@ -190,8 +189,8 @@ def table(cells: dict[str, dict[str, Cell]], names: list[str]) -> str:
     for attack, row in cells.items():
         lines.append(f"| {attack} | " + " | ".join(row[name]["verdict"].replace("|", "\\|") for name in names) + " |")
     verdicts = {name: [row[name]["verdict"] for row in cells.values()] for name in names}
-    counts = (f"**{seen.count('sound')} of {len(seen) - seen.count(NOT_MEASURED)}**" for seen in verdicts.values())
-    lines.append("| **sound, of those measured** | " + " | ".join(counts) + " |")
+    counts = (f"**{seen.count('sound')} of {len(seen)}**" for seen in verdicts.values())
+    lines.append("| **sound** | " + " | ".join(counts) + " |")
     return "\n".join(lines) + "\n"
 
 

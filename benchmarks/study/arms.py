@@ -17,8 +17,9 @@ UPDATES: Mapping[Domain, Mapping[str, int]] = {
     "swe": {"start": 400, "sft": 430, "srl": 30, "one_step": 20, "rlvr": 9},
     "math": {"start": 400, "sft": 330, "srl": 36, "one_step": 32, "rlvr": 6},
 }
-"""Updates of each kind of stage that cost about the same CPU time: 340 s on tasks, 150 s on mathematics, as runs with
-seed 0 have it (`start` aside). A pipeline's stages have half of them each and pay loading and measuring twice."""
+"""Updates of each kind of stage, meant to cost the same CPU time (`start` aside): 340 s on tasks, 150 s on mathematics.
+Runs with seed 0 show it for tasks; mathematics and `one_step` are reckoned from runs of other lengths. A pipeline's
+stages have half of them each, and pay loading and measuring twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
