@@ -1,17 +1,18 @@
 """The learning study: every method from the same start, with the same expert trajectories and the same compute.
 
-    python benchmarks/learning_study.py run [--seeds 0 1 2 3 4] [--workers 2] [--quick]
+    python benchmarks/learning_study.py run [--seeds 0 1 2 3 4] [--domains swe math] [--workers 2] [--quick]
     python benchmarks/learning_study.py report
 
-`run` does the cells of the seeds that have no file in `--results` yet, one thread each, `--workers` at a time; each
-seed is one piece. Killed, it goes on where it was. `--quick` is one seed without the learning curve and with a fraction
-of the compute, in a folder of its own, to see that everything runs. `report` writes docs/learning_study.md and its
-plots from the files. benchmarks/study has the arms, their settings and the results.
+`run` does the cells of the seeds that have no file in `--results` yet, one thread each, `--workers` at a time; a domain
+of a seed is one piece. Killed, it goes on where it was. `--quick` is one seed without the learning curve and with a
+fraction of the compute, in a folder of its own, to see that everything runs. `report` writes docs/learning_study.md and
+its plots from the files. benchmarks/study has the arms, their settings and the results.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -38,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
         work = args.work / "quick"
         study = Study(work=work, results=work / "results", share=QUICK_SHARE, tasks=2, steps=12)
     failed = 0
-    for seed in seeds:
-        cells = [cell for cell in piece(seed) if not args.quick or cell.experts in (0, EXPERTS[cell.domain])]
+    for seed, domain in itertools.product(seeds, args.domains):
+        cells = [cell for cell in piece(domain, seed) if not args.quick or cell.experts in (0, EXPERTS[domain])]
         starts, others = [c for c in cells if c.arm == "start"], [c for c in cells if c.arm != "start"]
         with ProcessPoolExecutor(args.workers) as pool:  # a start is made once, before what begins there
             for group in (starts, others):
@@ -84,6 +85,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("run", "report"))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--domains", nargs="+", choices=DOMAINS, default=list(DOMAINS))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "learning_study", help="training runs go there")

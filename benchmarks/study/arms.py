@@ -15,7 +15,7 @@ CURVE = (25, 50, 100, 200)
 """Expert trajectories of the learning curve, for SFT and SRL."""
 UPDATES: Mapping[Domain, Mapping[str, int]] = {
     "swe": {"start": 400, "sft": 430, "srl": 30, "one_step": 20, "rlvr": 9},
-    "math": {"start": 400, "sft": 330, "srl": 36, "one_step": 32, "rlvr": 6},
+    "math": {"start": 800, "sft": 330, "srl": 36, "one_step": 32, "rlvr": 6, "pivots": 30},
 }
 """Updates of each kind of stage, meant to cost the same CPU time (`start` aside): 340 s on tasks, 150 s on mathematics.
 Runs with seed 0 show it for tasks; mathematics and `one_step` are reckoned from runs of other lengths. A pipeline's
@@ -27,7 +27,7 @@ class Arm:
     """One way to train.
 
     stages: methods in order, which share the compute; sets: values besides; lengths: which of `UPDATES` counts for a
-    stage, when it is not the stage's own.
+    stage, when it is not the stage's own; domains: where the arm is run.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Arm:
     stages: tuple[str, ...]
     sets: Mapping[str, str] = field(default_factory=dict)
     lengths: Mapping[str, str] = field(default_factory=dict)
+    domains: tuple[Domain, ...] = DOMAINS
 
     def updates(self, domain: Domain, share: float) -> dict[str, int]:
         """Updates of each stage, for a share of the study's compute."""
@@ -64,8 +65,21 @@ ARMS = (
     ),
     Arm(name="srl", title="SRL", stages=("srl",)),
     Arm(name="srl_rlvr", title="SRL, then RLVR", stages=("srl", "rlvr")),
+    Arm(
+        name="srl_pivots",
+        title="SRL on pivots",
+        stages=("srl",),
+        sets={"srl.pivots.enabled": "true", "srl.pivots.replies": "4"},
+        lengths={"srl": "pivots"},
+        domains=("math",),
+    ),
 )
 BY_NAME = {arm.name: arm for arm in ARMS}
+
+
+def arms(domain: Domain) -> tuple[Arm, ...]:
+    """The arms of a domain, in the order of the table."""
+    return tuple(arm for arm in ARMS if domain in arm.domains)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +97,12 @@ class Cell:
         return f"{self.domain}-{self.arm}-{self.experts}-{self.seed}"
 
 
-def piece(seed: int) -> list[Cell]:
-    """All cells of a seed, in the order in which they are run."""
-    found = []
-    for domain in DOMAINS:
-        experts = EXPERTS[domain]
-        found.append(Cell(domain=domain, arm="start", experts=0, seed=seed))
-        found += [Cell(domain=domain, arm=arm.name, experts=experts, seed=seed) for arm in ARMS]
-        others = [count for count in CURVE if count != experts]
-        found += [Cell(domain=domain, arm=arm, experts=count, seed=seed) for count in others for arm in ("sft", "srl")]
-    return found
+def piece(domain: Domain, seed: int) -> list[Cell]:
+    """All cells of a domain and a seed, in the order in which they are run."""
+    experts = EXPERTS[domain]
+    others = [count for count in CURVE if count != experts]
+    return [
+        Cell(domain=domain, arm="start", experts=0, seed=seed),
+        *(Cell(domain=domain, arm=arm.name, experts=experts, seed=seed) for arm in arms(domain)),
+        *(Cell(domain=domain, arm=arm, experts=count, seed=seed) for count in others for arm in ("sft", "srl")),
+    ]

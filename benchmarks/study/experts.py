@@ -18,7 +18,7 @@ from .arms import Domain
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "trajectories" / "examples"
 START_PACKAGES = ("demo/spans", "demo/stockroom", "demo/textflow")
-START_KINDS = ("bags", "linear")
+KINDS = {"start": "shifts", "arms": "swaps"}
 
 
 def write_experts(domain: Domain, folder: Path, *, count: int, seed: int) -> Path:
@@ -49,4 +49,5 @@ def _drawn_trajectories(chosen: Sequence[Trajectory], count: int, seed: int) -> 
 
 def _problems(split: str, *, start: bool) -> list[str]:
     lines = (EXAMPLES / "math" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if (json.loads(line)["id"].partition("-")[0] in START_KINDS) == start]
+    kind = KINDS["start" if start else "arms"]
+    return [line for line in lines if json.loads(line)["id"].startswith(kind)]

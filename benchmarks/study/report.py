@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from srl_swe.intervals import Estimate, mean_estimate
 
-from .arms import ARMS, BY_NAME, CURVE, DOMAINS, EXPERTS, Domain
+from .arms import BY_NAME, CURVE, DOMAINS, EXPERTS, Domain, arms
 from .plot import Line, line_plot
 
 Figures: TypeAlias = Mapping[int, Mapping[str, Any]]
@@ -29,6 +29,11 @@ class Claim:
     better: str
     worse: str
 
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        """Where both arms are run."""
+        return tuple(d for d in DOMAINS if d in BY_NAME[self.better].domains and d in BY_NAME[self.worse].domains)
+
 
 CLAIMS = (
     Claim(text="SRL beats SFT on the same data", better="srl", worse="sft"),
@@ -37,6 +42,7 @@ CLAIMS = (
     Claim(text="SRL, then RLVR beats SRL", better="srl_rlvr", worse="srl"),
     Claim(text="SRL, then RLVR beats RLVR", better="srl_rlvr", worse="rlvr"),
     Claim(text="SRL, then RLVR beats SFT, then RLVR", better="srl_rlvr", worse="sft_rlvr"),
+    Claim(text="pivots help (PivotRL's claim)", better="srl_pivots", worse="srl"),
 )
 
 
@@ -95,12 +101,13 @@ def table(results: Results, domain: Domain) -> str:
         (SUCCESS[domain], success),
         ("reward", heldout("reward")),
         ("greedy reward", heldout("greedy_reward")),
+        ("similarity", heldout("similarity")),
         ("malformed", heldout("malformed")),
         ("training, CPU s", lambda result: result["train_cpu_s"]),
     )
     lines = [f"| {NAMES[domain]} | {' | '.join(name for name, _ in columns)} | seeds |"]
     lines.append("| --- |" + " ---: |" * (len(columns) + 1))
-    for name, title in (("start", "start"), *((arm.name, arm.title) for arm in ARMS)):
+    for name, title in (("start", "start"), *((arm.name, arm.title) for arm in arms(domain))):
         figures = results.of(domain, name)
         cells = [shown(mean_estimate(list(values(figures, metric).values()))) for _, metric in columns]
         if name == "start":
@@ -110,21 +117,21 @@ def table(results: Results, domain: Domain) -> str:
 
 
 def verdicts(results: Results) -> str:
-    """Each claim on each domain, by success and by held-out reward."""
+    """Each claim on each domain, by success, by held-out reward and by similarity."""
     lines = [
-        "| claim | domain | difference of success | | difference of reward | |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| claim | domain | difference of success | | difference of reward | | difference of similarity | |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for domain in DOMAINS:
         rlvr, start = results.of(domain, "rlvr"), results.of(domain, "start")
         gain = difference(rlvr, start, success)
         found = "not enough seeds" if math.isnan(gain.low) else "contradicted" if gain.low > 0 else "holds"
-        lines.append(f"| RLVR alone finds no signal ({_kept(rlvr)}) | {domain} | {shown(gain)} | {found} | | |")
+        lines.append(f"| RLVR alone finds no signal ({_kept(rlvr)}) | {domain} | {shown(gain)} | {found} | | | | |")
     for claim in CLAIMS:
-        for domain in DOMAINS:
+        for domain in claim.domains:
             pair = results.of(domain, claim.better), results.of(domain, claim.worse)
             cells = []
-            for metric in (success, heldout("reward")):
+            for metric in (success, heldout("reward"), heldout("similarity")):
                 gain = difference(*pair, metric)
                 cells += [shown(gain), "" if math.isnan(gain.value) else verdict(gain)]
             lines.append(f"| {claim.text} | {domain} | {' | '.join(cells)} |")

@@ -10,7 +10,7 @@ from srl_swe_envs.errors import ConfigError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("sweep", type=Path, help="TOML file; see docs/sweeps.md and examples/sweep.toml")
+    parser.add_argument("sweep", type=Path, help="TOML file; see docs/ablations.md and examples/sweep.toml")
     parser.add_argument("--out", type=Path, help="the sweep's folder (default: runs/NAME-OF-SWEEP)")
     parser.add_argument("--workers", type=int, default=1, help="training runs at one time")
     parser.add_argument("--fresh", action="store_true", help="throw away what an earlier sweep left in the folder")

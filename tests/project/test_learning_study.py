@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.study.arms import ARMS, CURVE, DOMAINS, EXPERTS, SEEDS, UPDATES, Cell, piece
+from benchmarks.study.arms import ARMS, CURVE, DOMAINS, EXPERTS, SEEDS, UPDATES, Cell, arms, piece
 from benchmarks.study.experts import START_PACKAGES, write_experts
 from benchmarks.study.report import Results, curve, difference, page, success, verdict
 from srl_swe.intervals import mean_estimate
@@ -17,7 +17,8 @@ from srl_swe_envs.trajectories import read_trajectories
 
 def keep(folder: Path, cell: Cell, value: float, reward: float | None = 0.5) -> None:
     """A file of figures as a cell leaves it."""
-    heldout = None if reward is None else {"reward": reward, "greedy_reward": reward, "malformed": 0.1}
+    names = ("reward", "greedy_reward", "similarity", "malformed")
+    heldout = None if reward is None else dict.fromkeys(names, reward)
     signal = {"groups": 8.0, "kept": 1.0} if "rlvr" in cell.arm else {}
     found = {
         "domain": cell.domain, "arm": cell.arm, "experts": cell.experts, "seed": cell.seed, "share": 1.0,
@@ -29,18 +30,18 @@ def keep(folder: Path, cell: Cell, value: float, reward: float | None = 0.5) -> 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
     for seed in SEEDS:
-        for cell in piece(seed):
+        for cell in (*piece("swe", seed), *piece("math", seed)):
             rises = {"srl": 0.2, "srl_rlvr": 0.3}.get(cell.arm, 0.1)
             keep(tmp_path, cell, rises + 0.01 * seed, None if cell.arm == "one_step" else rises - 0.02 * seed)
     return Results(tmp_path)
 
 
 def test_every_arm_and_size_is_in_every_piece_once() -> None:
-    cells = piece(3)
-    assert len(cells) == len({cell.name for cell in cells})
     for domain in DOMAINS:
-        mine = [cell for cell in cells if cell.domain == domain]
-        assert {cell.arm for cell in mine} == {"start", *(arm.name for arm in ARMS)}
+        mine = piece(domain, 3)
+        assert len(mine) == len({cell.name for cell in mine})
+        assert {cell.domain for cell in mine} == {domain}
+        assert {cell.arm for cell in mine} == {"start", *(arm.name for arm in arms(domain))}
         for arm in ("sft", "srl"):
             assert sorted(cell.experts for cell in mine if cell.arm == arm) == sorted(CURVE)
         assert EXPERTS[domain] in CURVE
