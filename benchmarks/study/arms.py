@@ -15,11 +15,11 @@ CURVE = (25, 50, 100, 200)
 """Expert trajectories of the learning curve, for SFT and SRL."""
 UPDATES: Mapping[Domain, Mapping[str, int]] = {
     "swe": {"start": 400, "sft": 430, "srl": 30, "one_step": 20, "rlvr": 9},
-    "math": {"start": 800, "sft": 330, "srl": 36, "one_step": 32, "rlvr": 6, "pivots": 30},
+    "math": {"start": 800, "sft": 225, "srl": 17, "one_step": 15, "rlvr": 15, "pivots": 14},
 }
-"""Updates of each kind of stage, meant to cost the same CPU time (`start` aside): 340 s on tasks, 150 s on mathematics.
-Runs with seed 0 show it for tasks; mathematics and `one_step` are reckoned from runs of other lengths. A pipeline's
-stages have half of them each, and pay loading and measuring twice."""
+"""Updates of each kind of stage, meant to cost the same CPU time (`start` aside): 340 s on tasks, 150 s on mathematics,
+by runs with seed 0; `one_step` and `pivots` are reckoned from the others. A pipeline's stages have half of them each, and
+pay loading and measuring twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

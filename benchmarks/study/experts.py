@@ -18,7 +18,7 @@ from .arms import Domain
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "trajectories" / "examples"
 START_PACKAGES = ("demo/spans", "demo/stockroom", "demo/textflow")
-KINDS = {"start": "shifts", "arms": "swaps"}
+KINDS = {"start": "turn", "arms": "swaps"}
 
 
 def write_experts(domain: Domain, folder: Path, *, count: int, seed: int) -> Path:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from srl_swe.intervals import Estimate, mean_estimate
 
-from .arms import BY_NAME, CURVE, DOMAINS, EXPERTS, Domain, arms
+from .arms import BY_NAME, CURVE, DOMAINS, EXPERTS, SEEDS, Domain, arms, piece
 from .plot import Line, line_plot
 
 Figures: TypeAlias = Mapping[int, Mapping[str, Any]]
@@ -151,9 +151,18 @@ def curve(results: Results, domain: Domain) -> str:
     return line_plot(lines, x="expert trajectories", y="held-out reward")
 
 
+def state(results: Results) -> str:
+    """How much of the study is done."""
+    planned = [cell for domain in DOMAINS for seed in SEEDS for cell in piece(domain, seed)]
+    done = sum(cell.seed in results.of(cell.domain, cell.arm, cell.experts) for cell in planned)
+    if done == len(planned):
+        return f"All {done} runs of {len(SEEDS)} seeds are in."
+    return f"**Under way: {done} of {len(planned)} runs are in**; the tables say from how many seeds each row is."
+
+
 def page(template: str, results: Results) -> str:
     """The document: a template with its tables filled in."""
-    filled = template
+    filled = template.replace("<!-- state -->", state(results))
     for domain in DOMAINS:
         filled = filled.replace(f"<!-- table {domain} -->", table(results, domain))
     return filled.replace("<!-- verdicts -->", verdicts(results))

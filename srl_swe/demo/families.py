@@ -15,12 +15,12 @@ Cups: TypeAlias = tuple[int, ...]
 _NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eve", "Finn")
 _THINGS = ("apples", "books", "cards", "stamps", "pens")
 
-_SHIFTS: Mapping[str, Cups] = {"left": (1, 2, 0), "right": (2, 0, 1)}
-_SWAPS: Mapping[str, Cups] = {
+_MOVES: Mapping[str, Cups] = {
     "the first two": (1, 0, 2),
     "the last two": (0, 2, 1),
     "the outer two": (2, 1, 0),
 }
+"""From which places the contents of three cups come."""
 
 
 def linear(a: int, b: int, x: int) -> Worked:
@@ -72,23 +72,22 @@ def rectangle(a: int, b: int, c: int) -> Worked:
     return problem, steps, a * long
 
 
-def shifts(cups: Cups, *moves: str) -> Worked:
-    """Cups in a row whose contents move on together."""
-    return _moved("Shift", cups, moves, _SHIFTS)
+def turns(cups: Cups, *moves: str) -> Worked:
+    """Cups in a row; the same rearrangements as `swaps`, in other words."""
+    return _moved("Turn", cups, moves)
 
 
 def swaps(cups: Cups, *moves: str) -> Worked:
     """Cups in a row of which two change places."""
-    return _moved("Swap", cups, moves, _SWAPS)
+    return _moved("Swap", cups, moves)
 
 
-def _moved(verb: str, cups: Cups, moves: tuple[str, ...], kinds: Mapping[str, Cups]) -> Worked:
-    """Each move rearranges the cups; `kinds` says from which places their contents come."""
+def _moved(verb: str, cups: Cups, moves: tuple[str, ...]) -> Worked:
     steps = []
     held = ",".join(map(str, cups))
     problem = f"Three cups hold ${held}$. {verb} {', then '.join(moves)}. What do they hold, as a number?"
     for move in moves:
-        before, cups = held, tuple(cups[place] for place in kinds[move])
+        before, cups = held, tuple(cups[place] for place in _MOVES[move])
         held = ",".join(map(str, cups))
         steps.append((f"{verb} {move}", f"${before}\\to{{{held}}}$"))
     answer = int("".join(map(str, cups)))
@@ -99,14 +98,10 @@ def _moved(verb: str, cups: Cups, moves: tuple[str, ...], kinds: Mapping[str, Cu
 class Family:
     """Problems of one kind: what they are made from, and how many there are."""
 
+    name: str
     work: Callable[..., Worked]
     ranges: tuple[Iterable[Any], ...]
     count: Mapping[Split, int]
-
-    @property
-    def name(self) -> str:
-        """The kind."""
-        return self.work.__name__
 
 
 _FEW: Mapping[Split, int] = {"train": 150, "held_out": 20}
@@ -114,7 +109,11 @@ _MANY: Mapping[Split, int] = {"train": 300, "held_out": 40}
 _DIGITS = (range(2, 10),) * 3
 _CUPS = tuple(itertools.permutations(range(1, 10), 3))
 FAMILIES = (
-    *(Family(work=work, ranges=_DIGITS, count=_FEW) for work in (linear, brackets, bags, rectangle)),
-    Family(work=shifts, ranges=(_CUPS, *(_SHIFTS,) * 3), count=_MANY),
-    Family(work=swaps, ranges=(_CUPS, *(_SWAPS,) * 3), count=_MANY),
+    Family(name="linear", work=linear, ranges=_DIGITS, count=_FEW),
+    Family(name="brackets", work=brackets, ranges=_DIGITS, count=_FEW),
+    Family(name="bags", work=bags, ranges=_DIGITS, count=_FEW),
+    Family(name="rectangle", work=rectangle, ranges=_DIGITS, count=_FEW),
+    Family(name="turn", work=turns, ranges=(_CUPS, _MOVES), count=_MANY),
+    Family(name="turns", work=turns, ranges=(_CUPS, _MOVES, _MOVES), count=_MANY),
+    Family(name="swaps", work=swaps, ranges=(_CUPS, _MOVES, _MOVES, _MOVES), count=_MANY),
 )

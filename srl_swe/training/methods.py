@@ -29,6 +29,8 @@ from .stage import Stage, StageTrainer
 
 CHOICES: Mapping[str, str] = {"sft": "eval_reward", "srl": "eval_reward", "rlvr": "eval_choice"}
 """The held-out figure that chooses a stage's best checkpoint."""
+_SCHEDULES: Mapping[str, str] = {"constant": "constant_with_warmup"}
+"""transformers' names where they are others; its `constant` has no warm-up."""
 
 
 def make_trainer(stage: Stage) -> StageTrainer:
@@ -141,7 +143,7 @@ def _arguments(stage: Stage, method: StageSettings, order: StepOrder) -> dict[st
         "output_dir": str(stage.folder),
         "max_steps": steps,
         "learning_rate": method.learning_rate,
-        "lr_scheduler_type": method.schedule,
+        "lr_scheduler_type": _SCHEDULES.get(method.schedule, method.schedule),
         "warmup_steps": int(method.warmup * steps),
         "weight_decay": method.weight_decay,
         "max_grad_norm": method.max_grad_norm,

@@ -84,7 +84,8 @@ def test_differences_are_paired_by_seed(results: Results) -> None:
 
 
 def test_the_page_has_every_arm_and_a_verdict_on_every_claim(results: Results) -> None:
-    text = page("<!-- table swe -->\n<!-- table math -->\n<!-- verdicts -->", results)
+    text = page("<!-- state -->\n<!-- table swe -->\n<!-- table math -->\n<!-- verdicts -->", results)
+    assert text.startswith("All 145 runs of 5 seeds are in.")
     assert all(f"| {arm.title} |" in text for arm in ARMS)
     assert "SRL beats SFT on the same data | swe | 0.100 ± 0.000 | holds |" in text
     assert "5 of 40 groups" in text
@@ -101,4 +102,5 @@ def test_a_study_that_has_just_begun_has_a_page_too(tmp_path: Path) -> None:
     keep(tmp_path, Cell(domain="math", arm="srl", experts=100, seed=0), 0.2)
     results = Results(tmp_path)
     assert "not enough seeds" in page("<!-- verdicts -->", results)
+    assert "1 of 145 runs" in page("<!-- state -->", results)
     assert curve(results, "swe") == ""

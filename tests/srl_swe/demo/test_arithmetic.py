@@ -10,8 +10,8 @@ from srl_swe.demo.arithmetic import FOLDER, rows, write_examples
 from srl_swe.domains.math.answers import last_boxed
 from srl_swe.domains.math.solutions import numbered_steps
 
-MOVE = re.compile(r"\*\*(?:Shift|Swap) (.*)\*\*: \$(\d),(\d),(\d)\\to\{(\d),(\d),(\d)\}\$")
-MOVED = {"left": "bca", "right": "cab", "the first two": "bac", "the last two": "acb", "the outer two": "cba"}
+MOVE = re.compile(r"\*\*(?:Turn|Swap) (.*)\*\*: \$(\d),(\d),(\d)\\to\{(\d),(\d),(\d)\}\$")
+MOVED = {"the first two": "bac", "the last two": "acb", "the outer two": "cba"}
 EQUATION = re.compile(r"(?:^|[=$])([0-9+\-/()*]*[+\-/*][0-9+\-/()*]*)=(\d+)\$")
 
 

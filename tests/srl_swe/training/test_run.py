@@ -66,6 +66,19 @@ def test_a_run_trains_both_stages_and_leaves_what_it_promises(workdir: Path) -> 
     assert "learning_rate = 0.001" in (out / "config.toml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [("constant", [0.0, 0.5, 1.0, 1.0]), ("linear", [0.0, 0.5, 1.0, 0.5]), ("cosine", [0.0, 0.5, 1.0, 0.5])],
+)
+def test_every_schedule_warms_up(workdir: Path, schedule: str, rates: list[float]) -> None:
+    values = {"schedule": f'"{schedule}"', "warmup": 0.5, "max_steps": 4, "evaluate_every": 4, "learning_rate": 1e-3}
+    sets = [part for key, value in values.items() for part in ("--set", f"sft.{key}={value}")]
+    done = run(workdir, "--set", 'stages=["sft"]', *sets)
+    assert done.returncode == 0, done.stderr
+    found = [line["learning_rate"] for line in lines(workdir / "out/1-sft/metrics.jsonl") if "learning_rate" in line]
+    assert found == pytest.approx([1e-3 * rate for rate in rates])
+
+
 @pytest.mark.slow
 def test_a_run_killed_in_the_middle_ends_like_one_that_was_not(workdir: Path) -> None:
     assert run(workdir).returncode == 0
