@@ -18,8 +18,8 @@ UPDATES: Mapping[Domain, Mapping[str, int]] = {
     "math": {"start": 800, "sft": 225, "srl": 17, "one_step": 15, "rlvr": 15, "pivots": 14},
 }
 """Updates of each kind of stage, meant to cost the same CPU time (`start` aside): 340 s on tasks, 150 s on mathematics,
-by runs with seed 0; `one_step` and `pivots` are reckoned from the others. A pipeline's stages have half of them each, and
-pay loading and measuring twice."""
+by runs with seed 0; `one_step` and `pivots` are reckoned from the others. A pipeline's stages have half of them each,
+and pay loading and measuring twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
