@@ -14,12 +14,14 @@ EXPERTS: Mapping[Domain, int] = {"swe": 100, "math": 100}
 CURVE = (25, 50, 100, 200)
 """Expert trajectories of the learning curve, for SFT and SRL."""
 UPDATES: Mapping[Domain, Mapping[str, int]] = {
-    "swe": {"start": 400, "sft": 430, "srl": 30, "one_step": 20, "rlvr": 9},
-    "math": {"start": 800, "sft": 225, "srl": 17, "one_step": 15, "rlvr": 15, "pivots": 14},
-}
+    "swe": {"start": 400, "sft": 430, "srl": 30, "all_groups": 30, "one_step": 20, "rlvr": 9, "rlvr_after": 9},
+    "math": {
+        "start": 800, "sft": 260, "srl": 22, "all_groups": 33, "one_step": 17, "pivots": 18, "rlvr": 17, "rlvr_after": 8
+    },
+}  # fmt: skip
 """Updates of each kind of stage, meant to cost the same CPU time (`start` aside): 340 s on tasks, 150 s on mathematics,
-by runs with seed 0; `one_step` and `pivots` are reckoned from the others. A pipeline's stages have half of them each,
-and pay loading and measuring twice."""
+by runs with seed 0; `pivots` is reckoned from `srl`. A pipeline's stages have half of them each, and pay loading and
+measuring twice. Without dynamic sampling an update samples less; after another stage an episode is longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,13 @@ class Arm:
 ARMS = (
     Arm(name="sft", title="SFT", stages=("sft",)),
     Arm(name="rlvr", title="RLVR", stages=("rlvr",)),
-    Arm(name="sft_rlvr", title="SFT, then RLVR", stages=("sft", "rlvr")),
+    Arm(name="sft_rlvr", title="SFT, then RLVR", stages=("sft", "rlvr"), lengths={"rlvr": "rlvr_after"}),
     Arm(
         name="srl_all_groups",
         title="SRL without dynamic sampling",
         stages=("srl",),
         sets={"srl.dynamic_sampling": "false"},
+        lengths={"srl": "all_groups"},
     ),
     Arm(
         name="one_step",
@@ -64,7 +67,7 @@ ARMS = (
         lengths={"srl": "one_step"},
     ),
     Arm(name="srl", title="SRL", stages=("srl",)),
-    Arm(name="srl_rlvr", title="SRL, then RLVR", stages=("srl", "rlvr")),
+    Arm(name="srl_rlvr", title="SRL, then RLVR", stages=("srl", "rlvr"), lengths={"rlvr": "rlvr_after"}),
     Arm(
         name="srl_pivots",
         title="SRL on pivots",

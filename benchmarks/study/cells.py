@@ -53,13 +53,14 @@ class Study:
         self.work.mkdir(parents=True, exist_ok=True)
         start = self._start(cell.domain, cell.seed)
         trained, arm = start, BY_NAME.get(cell.arm)
+        resumed = (self.work / cell.name).exists()
         began = _child_cpu_s()
         if arm is not None:
             trained = self._arm(cell, arm, start)
         found = {
             **asdict(cell),
             "share": self.share,
-            "train_cpu_s": round(_child_cpu_s() - began, 1),
+            "train_cpu_s": None if resumed else round(_child_cpu_s() - began, 1),  # a killed run took its count along
             "signal": _signal(trained),
             "heldout": None if cell.arm == "one_step" else _heldout(trained),
             "outcome": self._outcome(cell, trained),
