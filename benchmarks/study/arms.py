@@ -20,7 +20,7 @@ UPDATES: Mapping[Domain, Mapping[str, int]] = {
     },
 }  # fmt: skip
 """Updates of each kind of stage, meant to cost the same CPU time (`start` aside): 340 s on tasks, 150 s on mathematics,
-by runs with seed 0; `pivots` is reckoned from `srl`. A pipeline's stages have half of them each, and pay loading and
+reckoned from runs with seed 0, most of other lengths. A pipeline's stages have half of them each, and pay loading and
 measuring twice. Without dynamic sampling an update samples less; after another stage an episode is longer."""
 
 

@@ -125,8 +125,12 @@ def verdicts(results: Results) -> str:
     for domain in DOMAINS:
         rlvr, start = results.of(domain, "rlvr"), results.of(domain, "start")
         gain = difference(rlvr, start, success)
-        found = "not enough seeds" if math.isnan(gain.low) else "contradicted" if gain.low > 0 else "holds"
-        lines.append(f"| RLVR alone finds no signal ({_kept(rlvr)}) | {domain} | {shown(gain)} | {found} | | | | |")
+        kept, groups = _signal(rlvr)
+        said = f"{kept:.0f} of {groups:.0f} groups with any deviation"
+        found = verdict(gain)
+        if found != "not enough seeds":  # silence of the rewards shows it, an interval around zero does not
+            found = "contradicted" if found == "holds" else "not shown" if kept else "holds"
+        lines.append(f"| RLVR alone finds no signal ({said}) | {domain} | {shown(gain)} | {found} | | | | |")
     for claim in CLAIMS:
         for domain in claim.domains:
             pair = results.of(domain, claim.better), results.of(domain, claim.worse)
@@ -177,7 +181,8 @@ def shown(estimate: Estimate) -> str:
     return f"{estimate.value:.{digits}f}" + ("" if math.isnan(half) else f" ± {half:.{digits}f}")
 
 
-def _kept(figures: Figures) -> str:
+def _signal(figures: Figures) -> tuple[float, float]:
+    """Groups kept and groups sampled by RLVR."""
     groups = sum(result["signal"].get("groups", 0.0) for result in figures.values())
     kept = sum(result["signal"].get("kept", 0.0) for result in figures.values())
-    return f"{kept:.0f} of {groups:.0f} groups with any deviation"
+    return kept, groups

@@ -83,7 +83,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         """See TrainerCallback."""
         shown = {name: f"{logs[name]:.3f}" for name in _SHOWN if logs and name in logs}
         if "episode/malformed" in shown:  # what counts as a reply there is a whole episode, which is never malformed
-            del shown["reply/malformed"]
+            shown.pop("reply/malformed", None)
         if not shown or not state.is_world_process_zero:
             return
         if self.bar is not None:

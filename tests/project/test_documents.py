@@ -109,7 +109,7 @@ def test_keys_that_documents_name_are_in_the_configuration() -> None:
     assert not [(document, key) for document, key in named if key not in known]
 
 
-def test_the_readmes_python_runs(tmp_path: Path) -> None:
+def test_the_readmes_python_runs() -> None:
     blocks = re.findall(r"```python\n(.*?)```", text_of(ROOT / "README.md"), re.S)
     assert len(blocks) == 2
     for block in blocks:

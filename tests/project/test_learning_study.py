@@ -89,6 +89,7 @@ def test_the_page_has_every_arm_and_a_verdict_on_every_claim(results: Results) -
     assert all(f"| {arm.title} |" in text for arm in ARMS)
     assert "SRL beats SFT on the same data | swe | 0.100 ± 0.000 | holds |" in text
     assert "5 of 40 groups" in text
+    assert "(5 of 40 groups with any deviation) | swe | 0.000 ± 0.000 | not shown |" in text  # there was a signal
     assert "<!--" not in text
 
 
