@@ -82,8 +82,6 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """See TrainerCallback."""
         shown = {name: f"{logs[name]:.3f}" for name in _SHOWN if logs and name in logs}
-        if "episode/malformed" in shown:  # what counts as a reply there is a whole episode, which is never malformed
-            shown.pop("reply/malformed", None)
         if not shown or not state.is_world_process_zero:
             return
         if self.bar is not None:

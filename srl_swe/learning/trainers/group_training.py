@@ -24,7 +24,7 @@ from ..rollout.sampling import seed_of
 from ..settings import GroupSettings
 from ..tree.loss import LossConfig
 from ..tree.types import Tree
-from .group_metrics import group_metrics
+from .group_metrics import reward_metrics
 from .tree_training import TrainingData, TreeTraining
 
 
@@ -93,6 +93,10 @@ class GroupTrainer(TreeTraining, GRPOTrainer):  # type: ignore[misc]  # trl is u
         """What the filter says of a group."""
         return verdict(group, self.settings.epsilon)
 
+    def metrics(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Numbers of the groups that all ranks sampled for a batch."""
+        return reward_metrics(groups)
+
     def trees_of_step(self, step: int) -> list[Tree]:
         """Sample, filter and refill until the batch is full or the rounds are spent; this rank's trees."""
         batch = Batch(sampling=DynamicSampling(wanted=self.settings.batch, enabled=self.settings.dynamic_sampling))
@@ -128,7 +132,7 @@ class GroupTrainer(TreeTraining, GRPOTrainer):  # type: ignore[misc]  # trl is u
     def account(self, batch: Batch, step: int) -> None:
         """Log what sampling did, keep samples, and end a run that learns nothing."""
         sampling = batch.sampling
-        for name, value in group_metrics(gather_object(batch.seen)).items():
+        for name, value in self.metrics(gather_object(batch.seen)).items():
             self.record(name, value)
         self.record("sampling/groups", sampling.sampled)
         self.record("sampling/kept", sampling.kept)

@@ -106,14 +106,16 @@ class RlvrTrainer(GroupTrainer):
         ((_, group),) = members
         return episode_tree(group, by_turn=self.settings.reward == "similarity", settings=self.settings)
 
+    def metrics(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Also how episodes went."""
+        return {**super().metrics(groups), **episode_metrics(groups)}
+
     def account(self, batch: Batch, step: int) -> None:
-        """Also count how episodes went, and move the curriculum."""
-        seen: list[Group] = gather_object(batch.seen)
-        for name, value in episode_metrics(seen).items():
-            self.record(name, value)
+        """Also move the start of the coming episodes."""
         state = self.episode_state
         if self.settings.start == "expert":
-            state.curriculum = state.curriculum.after([rate for group in seen if (rate := success(group)) is not None])
+            rates = [rate for group in gather_object(batch.seen) if (rate := success(group)) is not None]
+            state.curriculum = state.curriculum.after(rates)
             self.record("bridge/turns", state.curriculum.turns)
             self.record("bridge/dropped", len(state.dropped))
         super().account(batch, step)

@@ -15,6 +15,7 @@ from ..rollout.sampler import prompt_tree, score_group
 from ..settings import SrlSettings
 from ..tree.planner import TreeCost, balance
 from ..tree.types import Branch, Tree
+from .group_metrics import reply_metrics
 from .group_training import GroupTrainer
 from .tree_training import TrainingData
 
@@ -50,6 +51,10 @@ class SrlTrainer(GroupTrainer):
         scored = {one: score_group(group, self.scorer) for one, group in replied.items()}
         self.timed("time/score_s", began)
         return scored
+
+    def metrics(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Also how replies were made."""
+        return {**super().metrics(groups), **reply_metrics(groups)}
 
     def _replied(self, steps: Sequence[StepId], seed: int) -> dict[StepId, Group]:
         chosen = by_trunk(steps)

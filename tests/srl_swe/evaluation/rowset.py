@@ -6,14 +6,12 @@ Python in the image is needed: what is tested here is grading, not Python.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 from srl_swe.evaluation.items import Item
 from srl_swe.evaluation.rows import Row, parse_row, write_rows
 
-BASE_IMAGE = os.environ.get("SRL_SWE_BASE_IMAGE", "srl-swe/base:bookworm")
 IMAGE = "srl-swe/test-rows:1"
 
 ADD = "echo $(($1 - $2))\n"

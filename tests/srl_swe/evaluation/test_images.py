@@ -17,7 +17,7 @@ from srl_swe_envs.errors import ConfigError, WorkspaceError
 from srl_swe_envs.workspaces.docker import ContainerSpec, DockerWorkspace
 from srl_swe_envs.workspaces.docker.engine import thread_client
 
-from .rowset import BASE_IMAGE, IMAGE, record
+from .rowset import IMAGE, record
 
 pytestmark = pytest.mark.docker
 
@@ -75,10 +75,10 @@ def own_row(commit: str, task: str = "own__adder-9") -> Row:
 
 
 def test_an_image_holds_the_base_commit_its_past_and_nothing_later(
-    row_image: str, tmp_path: Path, clone: tuple[Path, dict[str, str]]
+    row_image: str, base_image: str, tmp_path: Path, clone: tuple[Path, dict[str, str]]
 ):
     folder, commits = clone
-    settings = BuildSettings(clones={"own/adder": folder}, base_image=BASE_IMAGE, logs=tmp_path / "logs")
+    settings = BuildSettings(clones={"own/adder": folder}, base_image=base_image, logs=tmp_path / "logs")
     missing = own_row("0" * 40, "own__adder-8")
     said: list[str] = []
     failed, built = build_images([missing, own_row(commits["base"])], specs(tmp_path), settings, said=said.append)
@@ -103,10 +103,10 @@ def test_an_image_holds_the_base_commit_its_past_and_nothing_later(
 
 
 def test_a_version_without_an_interpreter_says_how_to_add_one(
-    row_image: str, tmp_path: Path, clone: tuple[Path, dict[str, str]]
+    row_image: str, base_image: str, tmp_path: Path, clone: tuple[Path, dict[str, str]]
 ):
     row = parse_row(record("psf__requests-1", repo="psf/requests", version="2.3"), "test")
-    settings = BuildSettings(clones={"psf/requests": clone[0]}, base_image=BASE_IMAGE, logs=tmp_path)
+    settings = BuildSettings(clones={"psf/requests": clone[0]}, base_image=base_image, logs=tmp_path)
     (found,) = build_images([row], read_specs(), settings, said=lambda text: None)
     assert "the specification names no python" in found.problem
     assert "--specs FOLDER" in found.problem
