@@ -71,6 +71,8 @@ class Study:
 
     def _start(self, domain: Domain, seed: int) -> Path:
         out = self.work / f"{domain}-start-{seed}"
+        if (out / "summary.json").exists():
+            return out
         steps = max(2, round(UPDATES[domain]["start"] * self.share))
         experts = write_experts(domain, self.work, count=0, seed=seed)
         sets = {"stages": '["sft"]', "sft.max_steps": steps, "sft.evaluate_every": steps}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import threading
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from srl_swe_envs.errors import ConfigError, SrlSweError
+
+from ..exclusive import alone_in
 
 Key = tuple[str, int]
 """Task id and sample number."""
@@ -106,9 +107,10 @@ class RunFolder:
         Raises ConfigError when another process holds it, or when it was made with other settings: the message names
         the first that differs.
         """
-        with writing(path):
-            path.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
+        with contextlib.ExitStack() as held:
+            with writing(path):
+                path.mkdir(parents=True, exist_ok=True)
+                held.enter_context(alone_in(path, "evaluation"))
             _check_settings(path / "run.json", settings)
             folder = cls(path)
             try:
@@ -138,19 +140,6 @@ def write_atomically(path: Path, text: str) -> None:
         except OSError:
             fresh.unlink(missing_ok=True)
             raise
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """The kernel drops the lock with the process that holds it, however that ends."""
-    with writing(path / "lock"):
-        file = (path / "lock").open("a")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(f"{path} is in use by another evaluation; wait for it or give another --out") from error
-        yield
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:

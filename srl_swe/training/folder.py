@@ -6,6 +6,7 @@
     1-sft/, 2-srl/ ...    one folder per stage: metrics.jsonl, samples.jsonl, tensorboard/, checkpoint-N/, stage.json,
                           for rlvr tasks.json
     summary.json          held-out figures per stage
+    lock                  held by the process that trains here
 
 A file that says something is done is written last and whole (`write_whole`), so that a kill at any moment leaves either
 the old state or the new one.
@@ -17,10 +18,14 @@ import json
 import os
 import shutil
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from srl_swe_envs.errors import ConfigError
+
+from ..exclusive import LOCK, alone_in
 
 _COMPLETE = "complete"
 
@@ -40,20 +45,23 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def open_run(folder: Path, config: str, *, fresh: bool) -> None:
+@contextmanager
+def open_run(folder: Path, config: str, *, fresh: bool) -> Iterator[None]:
     """Make a run's folder, or take up the one that the same configuration made; `fresh` throws an old one away.
 
-    Raises ConfigError when the folder holds something else.
+    Raises ConfigError when the folder holds something else, or another process trains in it.
     """
     stored = folder / "config.toml"
-    if fresh and stored.exists():
-        shutil.rmtree(folder)
-    if stored.exists():
-        _check_same(stored, config)
-    elif folder.is_dir() and any(folder.iterdir()):
+    if not stored.exists() and _entries(folder):
         raise ConfigError(f"{folder}: not empty and no run's folder; choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(stored, config)
+    with alone_in(folder, "training run"):
+        if fresh:
+            _throw_away(folder)
+        elif stored.exists():
+            _check_same(stored, config)
+        write_whole(stored, config)
+        yield
 
 
 def mark_complete(checkpoint: Path) -> None:
@@ -74,6 +82,22 @@ def last_checkpoint(stage: Path) -> Path | None:
         else:
             shutil.rmtree(checkpoint)
     return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What a folder holds besides the lock; nothing when there is no folder."""
+    return [path for path in folder.iterdir() if path.name != LOCK] if folder.is_dir() else []
+
+
+def _throw_away(folder: Path) -> None:
+    """Remove a run but its configuration, later stages first, so that what a kill leaves of it is a run as well."""
+    for path in sorted(_entries(folder), reverse=True):
+        if path.name == "config.toml":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _check_same(stored: Path, config: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,12 @@ def train(config: Path, *, out: Path, overrides: Sequence[str] = (), fresh: bool
     Raises ConfigError for anything the user can mend, before anything is trained.
     """
     settings = load_config(RunSettings, config, overrides)
-    with together(out):
+    with together(out), ExitStack() as held:
         if settings.srl.asynchronous:
             from .asynchronous import refuse
 
             refuse(settings)
-        first(lambda: open_run(out, config_to_toml(settings), fresh=fresh))
+        first(lambda: held.enter_context(open_run(out, config_to_toml(settings), fresh=fresh)))
         return _train(settings, config.resolve().parent, out)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,11 @@ CONFIG = "[sft]\nbatch = 4\nepochs = 1.0\n[srl]\nbatch = 8\n"
 
 
 def test_the_order_of_keys_does_not_matter(tmp_path: Path) -> None:
-    open_run(tmp_path, CONFIG, fresh=False)
+    with open_run(tmp_path, CONFIG, fresh=False):
+        pass
     reordered = "[srl]\nbatch = 8\n[sft]\nepochs = 1.0\nbatch = 4\n"
-    open_run(tmp_path, reordered, fresh=False)
+    with open_run(tmp_path, reordered, fresh=False):
+        pass
     assert (tmp_path / "config.toml").read_text() == reordered
 
 
@@ -28,7 +32,48 @@ def test_the_order_of_keys_does_not_matter(tmp_path: Path) -> None:
     ],
 )
 def test_another_configuration_is_refused_with_a_line_that_differs(tmp_path: Path, changed: str, named: str) -> None:
-    open_run(tmp_path, CONFIG, fresh=False)
-    with pytest.raises(ConfigError, match=named):
-        open_run(tmp_path, changed, fresh=False)
+    with open_run(tmp_path, CONFIG, fresh=False):
+        pass
+    with pytest.raises(ConfigError, match=named), open_run(tmp_path, changed, fresh=False):
+        pass
     assert (tmp_path / "config.toml").read_text() == CONFIG
+
+
+def test_two_processes_do_not_train_in_one_folder_and_a_killed_one_lets_go(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    hold = (
+        "import sys, time, pathlib; from srl_swe.training.folder import open_run\n"
+        f"with open_run(pathlib.Path({str(out)!r}), {CONFIG!r}, fresh=False):\n"
+        "    print('inside', flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "inside\n"
+    with pytest.raises(ConfigError, match="in use by another training run"), open_run(out, CONFIG, fresh=True):
+        pass
+    process.kill()
+    process.wait()
+    with open_run(out, CONFIG, fresh=False):
+        pass
+
+
+def test_fresh_throws_away_all_but_the_place(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with open_run(out, CONFIG, fresh=False):
+        (out / "1-sft").mkdir()
+        (out / "1-sft/metrics.jsonl").write_text("{}\n")
+        (out / "summary.json").write_text("{}")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/kept").write_text("")
+    (out / "link").symlink_to(tmp_path / "elsewhere")
+    with open_run(out, CONFIG.replace("batch = 8", "batch = 16"), fresh=True):
+        assert sorted(path.name for path in out.iterdir()) == ["config.toml", "lock"]
+        assert "batch = 16" in (out / "config.toml").read_text()
+    assert (tmp_path / "elsewhere/kept").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(ConfigError, match="no run's folder"), open_run(tmp_path, CONFIG, fresh=True):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
