@@ -109,7 +109,7 @@ class Study:
         out = self.work / f"{cell.name}-resolved"
         tasks = load_demo_tasks("held_out")
         chosen = [tasks[(2 * i + 1) * len(tasks) // (2 * self.tasks)].id for i in range(self.tasks)]
-        limits = ("--max-turns", "14", "--max-tokens", "160", "--workers", "1", "--workspace", "local")
+        limits = ("--max-turns", "14", "--max-tokens", "160", "--workers", str(self.tasks), "--workspace", "local")
         policy = ("--policy", f"checkpoint:{trained}", "--no-selfcheck", "--seed", str(cell.seed))
         _srl_swe("evaluate", "--ids", *chosen, *policy, *limits, "--out", str(out), log=out)
         report = json.loads((out / "report.json").read_text(encoding="utf-8"))
