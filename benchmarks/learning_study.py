@@ -41,10 +41,12 @@ def run(args: argparse.Namespace) -> int:
     failed = 0
     for seed, domain in itertools.product(seeds, args.domains):
         cells = [cell for cell in piece(domain, seed) if not args.quick or cell.experts in (0, EXPERTS[domain])]
-        starts, others = [c for c in cells if c.arm == "start"], [c for c in cells if c.arm != "start"]
-        with ProcessPoolExecutor(args.workers) as pool:  # a start is made once, before what begins there
-            for group in (starts, others):
-                failed += _all(pool, study, [cell for cell in group if not study.result(cell).exists()])
+        todo = [cell for cell in cells if not study.result(cell).exists()]
+        if not todo:
+            continue
+        study.make_start(domain, seed)  # once, before what begins there
+        with ProcessPoolExecutor(args.workers) as pool:
+            failed += _all(pool, study, todo)
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""Runs one cell: makes the start if need be, trains the arm from it, measures what came out, keeps a file of figures.
+"""Makes a seed's start, and runs one cell: trains the arm from it, measures what came out, keeps a file of figures.
 
 Everything is done by the commands that a user has (`srl-swe train`, `evaluate`, `evaluate-math`), each in a folder of
 its own in the work directory; a cell that was killed goes on in them.
@@ -45,12 +45,17 @@ class Study:
         """A cell's figures; the file is there once the cell is done."""
         return self.results / f"{cell.name}.json"
 
-    def run(self, cell: Cell) -> None:
-        """Run a cell that is not done."""
-        if self.result(cell).exists():
-            return
-        self.results.mkdir(parents=True, exist_ok=True)
+    def make_start(self, domain: Domain, seed: int) -> None:
+        """Train the model that a seed's cells begin with; one that is there is checked to be of this configuration."""
         self.work.mkdir(parents=True, exist_ok=True)
+        steps = max(2, round(UPDATES[domain]["start"] * self.share))
+        experts = write_experts(domain, self.work, count=0, seed=seed)
+        sets = {"stages": '["sft"]', "sft.max_steps": steps, "sft.evaluate_every": steps}
+        self._train(domain, self._start(domain, seed), seed, experts, sets)
+
+    def run(self, cell: Cell) -> None:
+        """Run a cell that is not done; its start has to be made."""
+        self.results.mkdir(parents=True, exist_ok=True)
         start = self._start(cell.domain, cell.seed)
         trained, arm = start, BY_NAME.get(cell.arm)
         resumed = (self.work / cell.name).exists()
@@ -70,14 +75,7 @@ class Study:
         path.with_suffix(".part").rename(path)
 
     def _start(self, domain: Domain, seed: int) -> Path:
-        out = self.work / f"{domain}-start-{seed}"
-        if (out / "summary.json").exists():
-            return out
-        steps = max(2, round(UPDATES[domain]["start"] * self.share))
-        experts = write_experts(domain, self.work, count=0, seed=seed)
-        sets = {"stages": '["sft"]', "sft.max_steps": steps, "sft.evaluate_every": steps}
-        self._train(domain, out, seed, experts, sets)
-        return out
+        return self.work / f"{domain}-start-{seed}"
 
     def _arm(self, cell: Cell, arm: Arm, start: Path) -> Path:
         out = self.work / cell.name

@@ -90,7 +90,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _throw_away(folder: Path) -> None:
-    """Remove a run but its configuration, later stages first, so that what a kill leaves of it is a run as well."""
+    """Remove a run but its configuration, which says until the next is written that the folder is a run's."""
     for path in sorted(_entries(folder), reverse=True):
         if path.name == "config.toml":
             continue

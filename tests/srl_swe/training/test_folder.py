@@ -42,17 +42,17 @@ def test_another_configuration_is_refused_with_a_line_that_differs(tmp_path: Pat
 def test_two_processes_do_not_train_in_one_folder_and_a_killed_one_lets_go(tmp_path: Path) -> None:
     out = tmp_path / "run"
     hold = (
-        "import sys, time, pathlib; from srl_swe.training.folder import open_run\n"
+        "import sys, pathlib; from srl_swe.training.folder import open_run\n"
         f"with open_run(pathlib.Path({str(out)!r}), {CONFIG!r}, fresh=False):\n"
-        "    print('inside', flush=True); time.sleep(600)"
+        "    print('inside', flush=True); sys.stdin.read()"
     )
-    process = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "inside\n"
-    with pytest.raises(ConfigError, match="in use by another training run"), open_run(out, CONFIG, fresh=True):
-        pass
-    process.kill()
-    process.wait()
+    command = [sys.executable, "-c", hold]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "inside\n"
+        with pytest.raises(ConfigError, match="in use by another training run"), open_run(out, CONFIG, fresh=True):
+            pass
+        process.kill()
     with open_run(out, CONFIG, fresh=False):
         pass
 
