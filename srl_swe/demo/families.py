@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 Split: TypeAlias = Literal["train", "held_out"]
-Worked: TypeAlias = tuple[str, tuple[tuple[str, str], ...], int]
-"""A problem, titles and bodies of its solution's steps, and its answer."""
+Worked: TypeAlias = tuple[str, tuple[tuple[str, str], ...], int | str]
+"""A problem, titles and bodies of its solution's steps, and its answer: a number, or a tuple as `(8,4,9)`."""
 Cups: TypeAlias = tuple[int, ...]
 
 _NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eve", "Finn")
@@ -85,12 +85,12 @@ def swaps(cups: Cups, *moves: str) -> Worked:
 def _moved(verb: str, cups: Cups, moves: tuple[str, ...]) -> Worked:
     steps = []
     held = ",".join(map(str, cups))
-    problem = f"Three cups hold ${held}$. {verb} {', then '.join(moves)}. What do they hold, as a number?"
+    problem = f"Three cups hold ${held}$. {verb} {', then '.join(moves)}. What do they hold, in order?"
     for move in moves:
         before, cups = held, tuple(cups[place] for place in _MOVES[move])
         held = ",".join(map(str, cups))
         steps.append((f"{verb} {move}", f"${before}\\to{{{held}}}$"))
-    answer = int("".join(map(str, cups)))
+    answer = f"({held})"
     return problem, (*steps, ("Answer", f"$\\boxed{{{answer}}}$")), answer
 
 
