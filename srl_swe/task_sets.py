@@ -95,16 +95,17 @@ def write_made_tasks(path: Path, repository: Path, tasks: Iterable[MutantTask]) 
 
 def read_made_tasks(path: Path) -> Iterator[tuple[Task, Planted]]:
     """The tasks of a file that `write_made_tasks` wrote; TrajectoryFormatError names file and line."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            record = json.loads(line)
-            if record.get("schema") != SCHEMA:
-                raise ValueError(f"schema is {record.get('schema')!r}")
-            fields: dict[str, Any] = {name: _tuples(value) for name, value in record["task"].items()}
-            task = Task(**fields)
-            yield task, Planted(repository=Path(record["repository"]), mutant=Mutant(**record["mutant"]))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise TrajectoryFormatError(f"{path}:{number}: not a {SCHEMA} line: {error}") from error
+    with path.open(encoding="utf-8") as file:  # its lines, unlike splitlines(), do not end inside a JSON string
+        for number, line in enumerate(file, start=1):
+            try:
+                record = json.loads(line)
+                if record.get("schema") != SCHEMA:
+                    raise ValueError(f"schema is {record.get('schema')!r}")
+                fields: dict[str, Any] = {name: _tuples(value) for name, value in record["task"].items()}
+                task = Task(**fields)
+                yield task, Planted(repository=Path(record["repository"]), mutant=Mutant(**record["mutant"]))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise TrajectoryFormatError(f"{path}:{number}: not a {SCHEMA} line: {error}") from error
 
 
 class _PlantedWorkspace(LocalWorkspace):

@@ -51,6 +51,11 @@ def success(result: Mapping[str, Any]) -> float | None:
     return None if result["outcome"] is None else result["outcome"]["success"]
 
 
+def without_patch(result: Mapping[str, Any]) -> float | None:
+    """Share of episodes on held-out tasks that left the repository as it was."""
+    return None if result["outcome"] is None else result["outcome"]["empty_patches"]
+
+
 def heldout(name: str) -> Metric:
     """A figure of held-out steps."""
 
@@ -99,6 +104,7 @@ def table(results: Results, domain: Domain) -> str:
     """All arms of a domain: means over seeds with 95 % intervals."""
     columns: Sequence[tuple[str, Metric]] = (
         (SUCCESS[domain], success),
+        *((("no patch", without_patch),) if domain == "swe" else ()),
         ("reward", heldout("reward")),
         ("greedy reward", heldout("greedy_reward")),
         ("similarity", heldout("similarity")),

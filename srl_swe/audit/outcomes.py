@@ -33,7 +33,7 @@ class Graded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """How close a rollout came to its task's expert, and whether it solved the task."""
+    """How close a rollout came to its task's expert, the closest of several, and whether it solved the task."""
 
     task: str
     in_place: float
@@ -47,7 +47,9 @@ def outcome_record(data: RunData | None, folders: Sequence[Path]) -> dict[str, A
     """Rank correlations with intervals that resample tasks; `reason` says why there are none."""
     if data is None:
         return {"reason": "the experts' data can't be read"}
-    experts = dict(_experts(data))
+    experts: dict[str, list[tuple[str, ...]]] = {}
+    for task, texts in _experts(data):
+        experts.setdefault(task, []).append(texts)
     pairs = [pair for folder in folders for graded in _graded(folder) for pair in _pairs(graded, experts)]
     if not pairs:
         return {"reason": "no graded rollout of a task that an expert of this run solved; name one with --evaluation"}
@@ -78,12 +80,11 @@ def _is_of(settings: Path, run: Path) -> bool:
 
 
 def _experts(data: RunData) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Texts of experts' actions by task, or of their steps by problem."""
+    """Texts of experts' actions with their task, or of their steps with their problem; not of those known to fail."""
     for source in (*data.train.sources, *data.heldout.sources):
         if isinstance(source, Solution):
             yield problem_digest(source.problem), tuple(step.text for step in source.steps)
-            yield source.id, tuple(step.text for step in source.steps)
-        elif source.task.id:
+        elif source.task.id and source.outcome != "unresolved":
             yield source.task.id, tuple(canonical_text(turn.action) for turn in source.turns)
 
 
@@ -99,7 +100,7 @@ def _graded(folder: Path) -> Iterator[Graded]:
         grade = grades.records.get(key, {})
         if "replies" in record and "correct" in grade:
             texts = tuple(reply.rpartition("</think>")[2].strip() for reply in record["replies"])
-            yield Graded(task=key[0], texts=texts, solved=float(grade["correct"]))
+            yield Graded(task=grade.get("problem", ""), texts=texts, solved=float(grade["correct"]))
         elif grade.get("outcome") in _GRADED and "turns" in record:
             rollout = rollout_from_json({name: record[name] for name in _ROLLOUT_KEYS})
             texts = tuple(canonical_text(turn.action) for turn in rollout.as_turns())
@@ -109,21 +110,20 @@ def _graded(folder: Path) -> Iterator[Graded]:
 _ROLLOUT_KEYS = ("task", "policy", "stop", "patch", "duration_s", "turns")
 
 
-def _pairs(graded: Graded, experts: Mapping[str, tuple[str, ...]]) -> Iterator[Pair]:
-    expert = experts.get(graded.task)
-    if not expert:
-        return
-    said = graded.texts
+def _pairs(graded: Graded, experts: Mapping[str, Sequence[tuple[str, ...]]]) -> Iterator[Pair]:
+    found = [_closeness(graded.texts, expert) for expert in experts.get(graded.task, ()) if expert]
+    if found:
+        in_place, anywhere = (max(values) for values in zip(*found, strict=True))
+        yield Pair(task=graded.task, in_place=in_place, anywhere=anywhere, solved=graded.solved)
+
+
+def _closeness(said: tuple[str, ...], expert: tuple[str, ...]) -> tuple[float, float]:
+    """`in_place` and `anywhere` of one expert."""
     if len(said) == 1 and last_boxed(said[0]) is not None:  # a whole solution in one reply
         expert = ("\n\n".join(expert),)
     beside = [said[place] if place < len(said) else "" for place in range(len(expert))]
     closest = [max(similarity_batch(list(said), one), default=0.0) if said else 0.0 for one in expert]
-    yield Pair(
-        task=graded.task,
-        in_place=float(similarity_batch(beside, list(expert)).mean()),
-        anywhere=float(sum(closest) / len(closest)),
-        solved=graded.solved,
-    )
+    return float(similarity_batch(beside, list(expert)).mean()), float(sum(closest) / len(closest))
 
 
 def _correlation(pairs: Sequence[Pair], values: Sequence[float]) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def _base(run: Path) -> Path:
 
 
 def _samples(file: Path) -> Iterator[Sample]:
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8").split("\n"):
         try:
             values = json.loads(line)
         except ValueError:  # a run that was killed is cut off here, and writes the line again

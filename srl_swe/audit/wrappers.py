@@ -41,7 +41,7 @@ def _unrelated(steps: Sequence[StepInstance]) -> list[tuple[Action, StepInstance
     pairs = []
     for _ in range(_PAIRS):
         one, other = chooser.choice(steps), chooser.choice(steps)
-        if one.task.id != other.task.id or one.trajectory_id != other.trajectory_id:
+        if (one.task.id or one.trajectory_id) != (other.task.id or other.trajectory_id):
             pairs.append((one.expert, other))
     return pairs
 

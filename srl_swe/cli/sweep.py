@@ -31,5 +31,6 @@ def run(args: argparse.Namespace) -> int:
     settings = read_sweep(args.sweep)
     sweep = Sweep(settings=settings, base=args.sweep.parent / settings.base, out=out, workers=args.workers)
     if args.fresh:
+        sweep.check_configurations()
         throw_away(out)
     return 0 if sweep.run() else 1

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from srl_swe_envs.errors import ConfigError
+from srl_swe_envs.errors import ConfigError, WorkspaceError
 from srl_swe_envs.outcome import OpenWorkspace
 from srl_swe_envs.outcome import grade as grade_patch
 from srl_swe_envs.tasks import Task
@@ -71,4 +71,6 @@ class _RowJudge:
             return grade_patch(task, patch, self._open, timeout_s=self._timeout_s).resolved
         with tempfile.TemporaryDirectory(prefix="srl-swe-verdict-") as logs:
             grade = self._grader.grade(item, patch, Path(logs))
+        if grade.doubt:  # as a reward it would teach what the machine did
+            raise WorkspaceError(f"no verdict on {task.id}: {grade.doubt}")
         return grade.outcome == "resolved" and grade.hardened is not False

@@ -40,6 +40,8 @@ class SweEpisodes:
     verdicts: Verdicts
     scorer: Scorer = CHARACTERS
     command_timeout_s: float = 60.0
+    thoughts: bool = True
+    """Show the expert's thoughts in the opening."""
     follow_expert: bool = False
     """End an episode once the expert would have nothing more to do: there is no step to compare with any more."""
 
@@ -56,7 +58,10 @@ class SweEpisodes:
         attempt = self.attempts[task]
         messages = list(self.prompts.opening(attempt.task))
         for turn in attempt.expert.turns[:step] if attempt.expert else ():
-            messages += [self.prompts.reply(turn), self.prompts.observation(turn.observation or _NOTHING_SEEN)]
+            messages += [
+                self.prompts.reply(turn, thought=self.thoughts),
+                self.prompts.observation(turn.observation or _NOTHING_SEEN),
+            ]
         name = attempt.expert.id if attempt.expert else attempt.task.id
         return Opening(name=name, messages=tuple(messages), tools=self.prompts.tools)
 

@@ -49,6 +49,8 @@ class Grade:
     failed_tests: tuple[str, ...] = ()
     """Tests that should pass and did not, at most 20."""
     duration_s: float = 0.0
+    doubt: str = ""
+    """Why infrastructure may have decided: swebench suspects the environment, or the hardened outcome broke off."""
 
     @property
     def disagrees(self) -> bool:
@@ -128,7 +130,7 @@ class RowGrader:
         try:
             outcome = self._hardened(row, patch, self.open_workspace)
         except WorkspaceError as error:
-            return _noted(grade, f"no hardened outcome: {error}")
+            return replace(_noted(grade, f"no hardened outcome: {error}"), doubt=str(error))
         write_atomically(logs / "hardened.txt", outcome.output)
         return Grade(
             outcome=grade.outcome,
@@ -137,6 +139,7 @@ class RowGrader:
             notes=(*grade.notes, *(f"hardened: {note}" for note in outcome.notes), *_missed(outcome, grade)),
             failed_tests=grade.failed_tests,
             duration_s=grade.duration_s + outcome.duration_s,
+            doubt=grade.doubt,
         )
 
     def _hardened(self, row: Row, patch: str, open_workspace: Callable[[Task], Workspace]) -> Outcome:
@@ -181,6 +184,7 @@ def grade_log(row: Row, patch: str, logs: Path, run: GradingRun) -> Grade:
         notes=tuple(notes),
         failed_tests=tuple(failed[:20]),
         duration_s=run.duration_s,
+        doubt=found.infra_reason if not found.resolved else "",
     )
 
 

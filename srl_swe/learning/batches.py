@@ -6,6 +6,7 @@ come in runs of at most `cap`, which share a trunk; runs of different trajectori
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -37,9 +38,14 @@ class StepOrder:
         return sum(self.target_counts)
 
     def batch(self, number: int, size: int) -> tuple[StepId, ...]:
-        """The `size` steps of batch `number` (from 0); consecutive batches tile the stream."""
+        """The steps of batch `number` (from 0), `size` or one epoch's; consecutive batches tile the stream."""
+        size = min(size, self.size)
         first = number * size
         return tuple(self._at(place) for place in range(first, first + size))
+
+    def batches(self, epochs: float, size: int) -> int:
+        """How many batches make so many epochs, at least one."""
+        return max(1, math.ceil(epochs * self.size / min(size, self.size)))
 
     def refill(self, number: int, round_: int, count: int, used: Collection[StepId]) -> tuple[StepId, ...]:
         """Further steps for a batch whose groups taught nothing: first unused ones of its own trunks, whose prefill

@@ -10,11 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from srl_swe_envs.rewards.score import StepReward
 
-from .groups import Group, SampledReply, Verdict
+from .groups import Group, SampledReply, Verdict, deviation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,8 @@ class SampledEpisode(SampledReply):
     turns: tuple[EpisodeTurn, ...]
     stop: str
     """How it ended: the domain's word, a limit, `infra` or `unusable_start`."""
-    outcome: StepReward
+    outcome: StepReward | None = None
+    """The verdict, or why there can be none; None where none was asked for."""
     flags: tuple[str, ...] = ()
     world_s: float = 0.0
     """Time that its actions took."""
@@ -59,13 +58,13 @@ def episodes_of(group: Group) -> tuple[SampledEpisode, ...]:
     return found
 
 
-def mean_of_turns(episode: SampledEpisode) -> StepReward:
-    """The mean of an episode's own step rewards; `infra` or `masked` where it has none that counts."""
-    if episode.outcome.status == "infra":
+def episode_reward(episode: SampledEpisode) -> StepReward:
+    """What is settled as its outcome, else the mean of an episode's own step rewards; `masked` where it has none."""
+    if episode.outcome is not None:
         return episode.outcome
     found = [turn.reward for turn in episode.turns if turn.reward is not None and turn.known]
     if not found:
-        return StepReward.masked(episode.outcome.reason or "no reply was compared")
+        return StepReward.masked("no reply was compared")
     return StepReward(
         value=sum(reward.value for reward in found) / len(found),
         similarity=sum(reward.similarity or 0.0 for reward in found) / len(found),
@@ -124,4 +123,4 @@ def _value(turn: EpisodeTurn) -> float:
 
 
 def _std(places: Sequence[tuple[int, EpisodeTurn]]) -> float:
-    return float(np.std([_value(turn) for _, turn in places])) if len(places) > 1 else 0.0
+    return deviation([_value(turn) for _, turn in places])

@@ -13,12 +13,22 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from srl_swe_envs.rewards.score import StepReward
 
 from .batches import StepId
 from .chat_tokens import Trunk
+
+_ROUNDING = 1e-9
+"""Equal rewards deviate by less: their mean is rounded, and its error over such a deviation is an advantage of 1."""
+
+
+def deviation(rewards: ArrayLike) -> float:
+    """Population standard deviation; 0 where fewer than two rewards are, or all of them are equal."""
+    values = np.asarray(rewards, dtype=np.float64)
+    std = float(values.std()) if values.size > 1 else 0.0
+    return std if std > _ROUNDING else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +58,8 @@ class Group:
 
     @property
     def std(self) -> float:
-        """Population standard deviation of the rewards that exist; 0 when fewer than two do."""
-        values = self.values[~np.isnan(self.values)]
-        return float(values.std()) if len(values) > 1 else 0.0
+        """`deviation` of the rewards that exist."""
+        return deviation(self.values[~np.isnan(self.values)])
 
     def advantages(self, *, normalise: bool = True) -> tuple[float, ...]:
         """(r - mean) / std for each reply (eq. 1), or r - mean; 0 where there is no reward or no deviation."""

@@ -27,11 +27,12 @@ class EpisodeCounts:
         total = cls()
         for group in groups:
             (episode,) = episodes_of(group)
-            broken = episode.outcome.status == "infra"
+            outcome = episode.outcome
+            assert outcome is not None  # held-out episodes are always judged
             total += cls(
                 episodes=1,
-                infra=int(broken),
-                resolved=int(episode.outcome.value == 1.0),
+                infra=int(outcome.status == "infra"),
+                resolved=int(outcome.value == 1.0),
                 truncated=int(not episode.ended),
                 turns=len(episode.turns),
                 malformed=sum(bool(turn.malformed) for turn in episode.turns),

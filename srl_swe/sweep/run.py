@@ -44,25 +44,32 @@ class Sweep:
     failures: dict[Path, str] = field(default_factory=dict)
     """What runs that failed said, by their folders."""
 
-    def check(self) -> tuple[Cell, ...]:
-        """All cells, once every configuration is known to be sound and every folder to be its own; ConfigError."""
-        found = cells(self.settings)
-        for cell in found:
+    def check_configurations(self) -> dict[Cell, str]:
+        """Every cell with its whole configuration as TOML; raises ConfigError when one is not sound."""
+        found = {}
+        for cell in cells(self.settings):
             try:
-                config = config_to_toml(load_config(RunSettings, self.base, cell.overrides))
+                found[cell] = config_to_toml(load_config(RunSettings, self.base, cell.overrides))
             except ConfigError as error:
                 raise ConfigError(f"{error} (row {cell.row!r})") from error
+        return found
+
+    def check(self) -> tuple[Cell, ...]:
+        """All cells, once every configuration is known to be sound and every folder to be its own; ConfigError."""
+        found = self.check_configurations()
+        for cell, config in found.items():
             stored = self.out / cell.folder / "config.toml"
             if stored.exists() and stored.read_text(encoding="utf-8") != config:
                 raise ConfigError(
                     f"{stored.parent}: holds a run of another configuration; choose another --out, or --fresh"
                 )
-        return found
+        return tuple(found)
 
     def run(self) -> bool:
         """Run what is not done and write the table; gives whether every cell is done."""
         todo = self.check()
         self.out.mkdir(parents=True, exist_ok=True)
+        self.write(todo)  # from here on the folder is a sweep's, whatever ends it
         waiting = [cell for cell in todo if self.summary(cell) is None]
         print(f"{len(todo)} runs, {len(todo) - len(waiting)} done before", flush=True)
         with _children() as running:

@@ -62,7 +62,7 @@ class Cell:
     def folder(self) -> Path:
         """Where the run goes inside the sweep's folder: the same for the same values, whatever the file's order."""
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", self.row).strip("-.")[:_SLUG_CHARS] or "base"
-        digest = hashlib.sha256(json.dumps(self.values, sort_keys=True, default=str).encode()).hexdigest()[:8]
+        digest = hashlib.sha256(json.dumps(sorted(self.values), sort_keys=True, default=str).encode()).hexdigest()[:8]
         return Path(f"{slug}-{digest}") / f"seed-{self.seed}"
 
 

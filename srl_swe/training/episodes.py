@@ -31,8 +31,10 @@ class EpisodeSets:
 
     train: Episodes
     heldout: Episodes
-    learned: tuple[Task, ...] = ()
-    """The tasks of `train`, where there are any: a later evaluation must not ask them."""
+    tasks: frozenset[str]
+    """Names of the tasks of `train` (digests of problems on mathematics): a later evaluation must not ask them."""
+    repositories: frozenset[str] = frozenset()
+    """The repositories that they are of."""
 
 
 @contextmanager
@@ -43,7 +45,8 @@ def open_episodes(settings: RunSettings, base: Path, data: RunData, run: str) ->
     """
     if isinstance(data.domain, MathData):
         with math_episodes(settings, base, data.domain, data.train, data.heldout) as (learned, measured):
-            yield EpisodeSets(train=learned, heldout=measured)
+            tasks = frozenset(data.domain.task_of(solution) for solution in learned.solutions)
+            yield EpisodeSets(train=learned, heldout=measured, tasks=tasks)
         return
     with _swe_episodes(settings, base, data, data.domain, run) as sets:
         yield sets
@@ -68,7 +71,8 @@ def _swe_episodes(settings: RunSettings, base: Path, data: RunData, domain: SweD
         yield EpisodeSets(
             train=_episodes(_attempts(stage, tasks, data.train.sources), live, domain, stage),
             heldout=_episodes(measured, live_heldout, domain, stage, follow=False),
-            learned=tasks,
+            tasks=frozenset(task.id for task in tasks),
+            repositories=frozenset(task.repo for task in tasks if task.repo),
         )
 
 
@@ -99,5 +103,6 @@ def _episodes(
         verdicts=Verdicts(judge=live.judge, at_once=max(1, processors())),
         scorer=domain.scorer.scorer,
         command_timeout_s=stage.command_timeout_s,
+        thoughts=domain.steps.thoughts,
         follow_expert=stage.reward == "similarity" if follow is None else follow,
     )

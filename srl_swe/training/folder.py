@@ -58,7 +58,7 @@ def open_run(folder: Path, config: str, *, fresh: bool) -> Iterator[None]:
     with alone_in(folder, "training run"):
         if fresh:
             _throw_away(folder)
-        elif stored.exists():
+        elif len(_entries(folder)) > 1:  # a run that was refused before it began leaves its configuration alone
             _check_same(stored, config)
         write_whole(stored, config)
         yield

@@ -47,7 +47,7 @@ class MathData:
         settings = self._settings.data
         counts = DataCounts()
         kept: list[Solution] = []
-        benchmark = self._benchmark()
+        benchmark = self.benchmark()
         for read in read_solutions([self._base / place for place in places], self._settings.math):
             counts.read += 1
             contaminated = isinstance(read, Solution) and problem_digest(read.problem) in benchmark
@@ -79,8 +79,8 @@ class MathData:
         counts.formats[source.boundaries] += 1
         counts.tasks.add(problem_digest(source.problem))
 
-    def _benchmark(self) -> frozenset[str]:
-        """Digests of the problems that must not be trained on."""
+    def benchmark(self) -> frozenset[str]:
+        """Digests of the problems that must not be trained on; raises ConfigError when they can't be read."""
         if not self._settings.data.benchmark:
             return frozenset()
         rows = read_rows(self._base / self._settings.data.benchmark)

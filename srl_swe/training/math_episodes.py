@@ -25,10 +25,14 @@ def math_episodes(
 ) -> Iterator[tuple[MathEpisodes, MathEpisodes]]:
     """Episodes to learn from and held-out ones. Problems are those of the data unless `rlvr` names files of its own.
 
-    Raises ConfigError when no problem has an answer.
+    Problems of `data.benchmark` are not learned. Raises ConfigError when no problem has an answer.
     """
     stage = settings.rlvr
-    learned = _problems(stage.tasks, train.sources, base, "rlvr.tasks")[: stage.max_tasks or None]
+    banned = frozenset[str]() if settings.data.include_contaminated else domain.benchmark()
+    found = _problems(stage.tasks, train.sources, base, "rlvr.tasks")
+    learned = tuple(one for one in found if domain.task_of(one) not in banned)[: stage.max_tasks or None]
+    if not learned:
+        raise ConfigError("rlvr.tasks: all its problems are those of data.benchmark")
     measured = _problems(stage.heldout_tasks, heldout.sources, base, "rlvr.heldout_tasks")
     measured = spread(measured, stage.max_heldout_tasks)
     for solution in (*learned, *measured):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -137,7 +136,7 @@ def _group_arguments(stage: Stage, method: GroupSettings, order: StepOrder) -> G
 
 def _arguments(stage: Stage, method: StageSettings, order: StepOrder) -> dict[str, Any]:
     """Arguments of transformers' TrainingArguments that all methods share."""
-    steps = method.max_steps or max(1, math.ceil(method.epochs * order.size / method.batch))
+    steps = method.max_steps or order.batches(method.epochs, method.batch)
     every = min(method.evaluate_every, steps)
     return {
         "output_dir": str(stage.folder),

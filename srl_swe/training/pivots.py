@@ -82,7 +82,7 @@ def _read(folder: Path) -> dict[StepId, StepProfile]:
 
 
 def _profiles(path: Path) -> Iterator[StepProfile]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").split("\n"):
         try:
             values = json.loads(line)
         except ValueError:  # empty, or cut off by a kill

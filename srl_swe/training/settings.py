@@ -234,3 +234,20 @@ class RunSettings:
             raise ConfigError("prompt.history: an episode's history only grows; the stage 'rlvr' needs 'full'")
         if self.prompt.merge_steps != 1 and not math:
             raise ConfigError("prompt.merge_steps: each reply of an episode is one action; the stage 'rlvr' needs 1")
+        if math:
+            self._check_math_episodes()
+
+    def _check_math_episodes(self) -> None:
+        """What episodes of mathematics can be compared with, and how they are asked."""
+        expert = "rlvr.start = 'expert'" if self.rlvr.start == "expert" else ""
+        expert = expert or ("rlvr.reward = 'similarity'" if self.rlvr.reward == "similarity" else "")
+        if expert and not self.episodes_have_turns:
+            raise ConfigError(
+                f"{expert}: an episode takes the expert's steps only with math.layout = 'turns' and merged steps off"
+            )
+        if expert and self.rlvr.tasks:
+            raise ConfigError(
+                f"{expert}: problems of rlvr.tasks have no expert; leave it empty to use those of the data"
+            )
+        if self.math.next_title and self.episodes_have_turns:
+            raise ConfigError("math.next_title: in an episode nobody knows the coming step's title; leave out 'rlvr'")

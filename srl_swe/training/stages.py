@@ -51,7 +51,8 @@ def run_stage(
     """
     done = folder / "stage.json"
     if text := first(lambda: _read(done)):
-        return StageResult(**json.loads(text))
+        ended = json.loads(text)
+        return StageResult(**{**ended, "model": _best_model(folder, start, ended["best_step"])})
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = first(lambda: last_checkpoint(folder))
     set_seed(settings.seed)  # new adapters are the same on every rank and in every run
@@ -88,9 +89,8 @@ def run_stage(
 
 def _keep_tasks(folder: Path, sets: EpisodeSets) -> None:
     """Name the tasks that episodes are learned from, for whoever evaluates the model."""
-    tasks = sorted({task.id for task in sets.learned})
-    repositories = sorted({task.repo for task in sets.learned} - {""})
-    first(lambda: write_json(folder / "tasks.json", {"tasks": tasks, "repositories": repositories}))
+    found = {"tasks": sorted(sets.tasks), "repositories": sorted(sets.repositories)}
+    first(lambda: write_json(folder / "tasks.json", found))
 
 
 def _pivots(
@@ -132,5 +132,10 @@ def _result(name: str, folder: Path, start: str, trainer: StageTrainer, before: 
     best = max(measured, key=lambda step: measured[step][choice], default=0)
     if best == 0 or measured[best][choice] <= before[choice]:
         return StageResult(name=name, model=start, best_step=0, before=before, after=before)
-    checkpoint = str(folder / f"checkpoint-{best}")
-    return StageResult(name=name, model=checkpoint, best_step=best, before=before, after=measured[best])
+    model = _best_model(folder, start, best)
+    return StageResult(name=name, model=model, best_step=best, before=before, after=measured[best])
+
+
+def _best_model(folder: Path, start: str, step: int) -> str:
+    """From where the stage's folder is now: the run may have been moved since it ended, or named otherwise."""
+    return str(folder / f"checkpoint-{step}") if step else start

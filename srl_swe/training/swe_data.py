@@ -29,7 +29,7 @@ class SweData:
             observation_chars=prompt.observation_chars,
             several=prompt.merge_steps != 1,
         )
-        self._steps = SweSteps(
+        self.steps = SweSteps(
             prompts=self.prompts,
             last_rounds=prompt.last_rounds,
             thoughts=prompt.thoughts,
@@ -69,7 +69,7 @@ class SweData:
 
     def conversations(self, source: Trajectory) -> Iterator[Conversation]:
         """See `Domain.conversations`."""
-        return self._steps.conversations(source)
+        return self.steps.conversations(source)
 
     def learn(self, source: Trajectory, counts: DataCounts) -> None:
         """See `Domain.learn`."""

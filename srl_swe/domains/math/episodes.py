@@ -80,7 +80,7 @@ class MathEpisode:
             given = read_step(text)
         except MalformedReply as error:
             shown = self.episodes.prompts.malformed(error.reason, REASONS[error.reason])
-            over = "" if self.episodes.stepwise else "answered"
+            over = "" if self.episodes.stepwise else "answered" if ended else "token_limit"
             return Seen(messages=(shown,), malformed=error.reason, step=step, reward=reward, stop=over)
         self.said.append(given)
         self.taken += 1

@@ -71,7 +71,7 @@ def read_rows(file: Path) -> Iterator[Row | Dropped]:
     if text.lstrip().startswith("["):
         yield from _rows_of_list(file, text)
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield _row(f"{file}:{number}", line)
 

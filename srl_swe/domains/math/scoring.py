@@ -23,9 +23,13 @@ class MathScorer:
     _experts: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def add(self, solution: Solution) -> None:
-        """Make a solution's steps known."""
+        """Make a solution's steps known; raises ConfigError when another solution has its id."""
         for place, step in enumerate(self.steps.steps(solution)):
-            self._experts[solution.id, place] = self.steps.expert(step)
+            expert = self.steps.expert(step)
+            if self._experts.setdefault((solution.id, place), expert) != expert:
+                raise ConfigError(
+                    f"two solutions are both {solution.id}: files need different names, rows different ids"
+                )
 
     def score(
         self, conversation: str, step: int, replies: Sequence[str], *, truncated: Sequence[bool] = ()

@@ -125,7 +125,8 @@ def _batch(
         folder.rollouts.append((problem.key, sample), _record(attempt))
     for problem, attempt in zip(batch, attempts, strict=True):
         right = checker.correct(attempt.text, problem.answer)
-        folder.grades.append((problem.key, sample), {"correct": right, "answer": problem.answer})
+        grade = {"correct": right, "answer": problem.answer, "problem": problem_digest(problem.text)}
+        folder.grades.append((problem.key, sample), grade)
     right_ones = sum(folder.grades.records[problem.key, sample]["correct"] for problem in batch)
     kind = f"sample {sample}" if sample else "greedy"
     print(f"{kind}: {batch[0].key} to {batch[-1].key}: {right_ones} of {len(batch)} right", file=sys.stderr, flush=True)

@@ -32,11 +32,25 @@ def with_trained_run(options: MathOptions) -> MathOptions:
     prompt = config.get("prompt", {})
     if prompt.get("folder") and options.prompts is None:
         raise ConfigError(f"{run}: it learned from the prompts in {prompt['folder']}; name them with --prompts")
-    data = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    model = best_model(run)
+    layout = config.get("math", {}).get("layout", "partial")
+    stepwise = prompt.get("merge_steps", 1) and (layout == "turns" or not _made_by_episodes(model))
     return replace(
         options,
-        policy=f"{kind}:{best_model(run)}",
-        solve=options.solve or ("steps" if prompt.get("merge_steps", 1) else "whole"),
-        layout=options.layout or config.get("math", {}).get("layout", "partial"),
-        learned=frozenset(data["train"].get("tasks", ())),
+        policy=f"{kind}:{model}",
+        solve=options.solve or ("steps" if stepwise else "whole"),
+        layout=options.layout or layout,
+        learned=_learned(run),
     )
+
+
+def _made_by_episodes(model: Path) -> bool:
+    """Whether a checkpoint is one of the stage `rlvr`, which asks for whole solutions unless steps are turns."""
+    return model.parent.name.endswith("-rlvr")
+
+
+def _learned(run: Path) -> frozenset[str]:
+    """Digests of the problems whose steps or answers the run learned."""
+    data = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in run.glob("*/tasks.json")]
+    return frozenset(data["train"].get("tasks", ())).union(*(one["tasks"] for one in kept))

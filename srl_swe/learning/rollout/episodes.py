@@ -18,7 +18,7 @@ from typing import Any
 
 from ...episodes import Episodes, Opening
 from ..chat_tokens import ChatTokenizer, Trunk, TrunkTarget
-from ..episode_groups import SampledEpisode, mean_of_turns
+from ..episode_groups import SampledEpisode, episode_reward
 from ..groups import Group, SampledReply
 from ..settings import EpisodeSettings
 from .running import RunningEpisode
@@ -100,6 +100,8 @@ class EpisodePlayer:
                 for seat, episode in wave.items()
             ]
             _wait(begun)
+            for episode in wave.values():
+                episode.limit(self.settings, self.max_reply_tokens)
             endings: list[Future[None]] = []
             self._end(wave, pool, endings)
             for turn in range(self.settings.max_turns):
@@ -151,7 +153,7 @@ class EpisodePlayer:
         return [group.replies[0] for group in groups]
 
     def _group(self, trunk: Trunk, episodes: Sequence[SampledEpisode]) -> Group:
-        rewards = tuple(episode.outcome if self.by_outcome else mean_of_turns(episode) for episode in episodes)
+        rewards = tuple(episode_reward(episode) for episode in episodes)
         return Group(trunk=trunk, target=0, replies=tuple(episodes), rewards=rewards)
 
 

@@ -34,7 +34,7 @@ class RunningEpisode:
     trained: list[bool] = field(default_factory=list)
     turns: list[EpisodeTurn] = field(default_factory=list)
     stop: str = ""
-    outcome: StepReward = field(default_factory=lambda: StepReward.masked("no verdict was asked for"))
+    outcome: StepReward | None = None
     flags: tuple[str, ...] = ()
     world_s: float = 0.0
     _episode: Episode | None = None
@@ -96,10 +96,10 @@ class RunningEpisode:
         if episode is None:
             return
         try:
-            if self.stop in LIMITS and truncated != "graded":
-                self.outcome = (
-                    StepReward.masked(self.stop) if truncated == "masked" else StepReward.outcome(succeeded=False)
-                )
+            if self.stop in LIMITS and (truncated == "masked" or not self.turns):
+                self.outcome = StepReward.masked(self.stop)
+            elif self.stop in LIMITS and truncated == "zero" and by_outcome:
+                self.outcome = StepReward.outcome(succeeded=False)
             elif by_outcome and self.stop != "infra":
                 ending: Ending = episode.end(stop=self.stop)
                 self.outcome, self.flags = ending.reward, ending.flags

@@ -99,8 +99,8 @@ class GroupTrainer(TreeTraining, GRPOTrainer):  # type: ignore[misc]  # trl is u
 
     def trees_of_step(self, step: int) -> list[Tree]:
         """Sample, filter and refill until the batch is full or the rounds are spent; this rank's trees."""
-        batch = Batch(sampling=DynamicSampling(wanted=self.settings.batch, enabled=self.settings.dynamic_sampling))
         wanted = self.data.order.batch(step, self.settings.batch)
+        batch = Batch(sampling=DynamicSampling(wanted=len(wanted), enabled=self.settings.dynamic_sampling))
         for round_ in range(self.settings.refill_rounds + 1):
             self._sample_round(batch, wanted, step, round_)
             if not batch.sampling.missing or not self.settings.dynamic_sampling:

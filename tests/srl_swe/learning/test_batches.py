@@ -17,9 +17,11 @@ def test_consecutive_batches_see_every_step_once_per_epoch(
     counts: tuple[int, ...], cap: int, seed: int, size: int
 ) -> None:
     order = StepOrder(target_counts=counts, cap=cap, seed=seed)
-    batches = [order.batch(number, size) for number in range(order.size)]  # `size` whole epochs
+    epochs = min(size, order.size)  # a batch is never more than one
+    batches = [order.batch(number, size) for number in range(order.size)]
+    assert order.batches(epochs, size) == len(batches)
     assert Counter(step for batch in batches for step in batch) == Counter(
-        {StepId(trunk=t, target=k): size for t, count in enumerate(counts) for k in range(count)}
+        {StepId(trunk=t, target=k): epochs for t, count in enumerate(counts) for k in range(count)}
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from srl_swe.learning.chat_tokens import Trunk, TrunkTarget
 from srl_swe.learning.episode_groups import (
     EpisodeTurn,
     SampledEpisode,
-    mean_of_turns,
+    episode_reward,
     success,
     turn_advantages,
     turn_verdict,
@@ -49,7 +50,9 @@ def episode(*turns: tuple[int | None, StepReward | None], outcome: StepReward = 
 def group(*episodes: SampledEpisode, by_outcome: bool = True) -> Group:
     target = TrunkTarget(step=0, prompt_end=3, suffix=(), expert_span=(3, 3))
     trunk = Trunk(conversation="task", token_ids=(7, 8, 9), targets=(target,))
-    rewards = tuple(one.outcome if by_outcome else mean_of_turns(one) for one in episodes)
+    if not by_outcome:  # nobody asked for a verdict
+        episodes = tuple(replace(one, outcome=None) if one.outcome == LOST else one for one in episodes)
+    rewards = tuple(episode_reward(one) for one in episodes)
     return Group(trunk=trunk, target=0, replies=episodes, rewards=rewards)
 
 

@@ -47,6 +47,13 @@ def test_advantages_use_the_population_deviation() -> None:
     assert scored(*values).advantages() == pytest.approx(tuple(expected), abs=1e-15)
 
 
+@given(value=SIMILARITY, replies=st.integers(2, 16))
+def test_equal_rewards_teach_nothing_however_their_mean_is_rounded(value: float, replies: int) -> None:
+    assert scored(*[value] * replies).advantages() == (0.0,) * replies
+    assert np.std([0.1] * 3) > 0.0
+    assert scored(0.1, 0.1, 0.1).std == 0.0
+
+
 def test_advantages_can_be_left_unnormalised() -> None:
     assert scored(0.0, 1.0).advantages(normalise=False) == (-0.5, 0.5)
 

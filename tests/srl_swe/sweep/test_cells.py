@@ -42,6 +42,10 @@ def test_a_cells_folder_depends_on_its_values_not_on_the_files_order(tmp_path: P
     turned = SWEEP.replace("[rows.plain]\n", "").replace("seeds = [3, 4]", "seeds = [9, 4, 3]") + "[rows.plain]\n"
     after = {cell.overrides: cell.folder for cell in cells(read(tmp_path, turned))}
     assert before.items() <= after.items()
+    several = 'base = "run.toml"\n[set]\n{}\n{}\n'
+    keys = "sft.batch = 2", "sft.max_steps = 3"
+    one, other = (cells(read(tmp_path, several.format(*order))) for order in (keys, keys[::-1]))
+    assert [cell.folder for cell in one] == [cell.folder for cell in other]
 
 
 def test_keys_may_be_dotted_quoted_or_nested() -> None:

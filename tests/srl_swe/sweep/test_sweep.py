@@ -132,6 +132,25 @@ def test_a_key_that_training_does_not_know_is_one_line_before_anything_runs(
     assert not (workdir / "out").exists()
 
 
+def test_fresh_throws_away_a_sweep_that_was_killed_early_but_nothing_for_a_misspelt_key(
+    workdir: Path, capsys: Any
+) -> None:
+    sweep = subprocess.Popen(
+        [sys.executable, "-m", "srl_swe", *arguments(workdir)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not list((workdir / "out").glob("*/seed-0.log")):  # no run of it has ended
+        time.sleep(0.05)
+    sweep.kill()
+    sweep.wait()
+    (kept,) = (workdir / "out").glob("*/seed-0.log")
+    (workdir / "sweep.toml").write_text(f"{SWEEP}srl.epsylon = [1]\n")
+    code, said = refused(workdir, capsys, "--fresh")
+    assert (code, "did you mean 'epsilon'" in said, kept.exists()) == (2, True, True)
+    (workdir / "sweep.toml").write_text('base = "run.toml"\n[rows.b]\nsft.max_steps = 1\n')
+    assert main(arguments(workdir, "--fresh")) == 0
+    assert not kept.exists()
+
+
 def test_what_training_finds_out_later_also_ends_the_sweep_with_one_line(workdir: Path, capsys: Any) -> None:
     (workdir / "sweep.toml").write_text('base = "run.toml"\n[rows.a]\ndata.max_tokens = 3\n')
     code, said = refused(workdir, capsys)

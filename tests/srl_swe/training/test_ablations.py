@@ -10,12 +10,14 @@ import pytest
 
 from srl_swe.cli import main
 from srl_swe.learning.tiny import TinyModel, make_tiny_model
+from srl_swe.training.scorers import load_scorer
+from srl_swe.training.settings import RewardSettings
 
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model directory with random weights, which none of these runs is about."""
-    folder = tmp_path_factory.mktemp("start")
+    folder = tmp_path_factory.mktemp("models") / "start"
     texts = ["<think>look</think>", "<function=bash><parameter=command>ls</parameter></function>", "file0.py is wrong"]
     make_tiny_model(folder, texts, TinyModel(vocabulary=300, hidden=48, layers=2, heads=2), seed=0)
     return folder
@@ -45,3 +47,25 @@ def test_every_ablation_trains_from_its_configuration(workdir: Path, start: Path
     assert [stage["name"] for stage in summary["stages"]] == ["start", "sft", "srl"]
     steps = 1 if "prompt.merge_steps=0" in change else 2
     assert summary["stages"][0]["heldout"]["steps"] == 2 * steps
+    update = json.loads((workdir / "out/2-srl/metrics.jsonl").read_text().splitlines()[0])
+    if "srl.dynamic_sampling=false" in change:
+        assert update["sampling/kept"] == update["sampling/groups"] > 0
+    else:  # the start's replies are all malformed
+        assert update["sampling/kept"] < update["sampling/groups"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (RewardSettings(), "characters"),
+        (RewardSettings(autojunk=True), "characters_autojunk"),
+        (RewardSettings(wrapper=True), "characters_wrapper"),
+        (RewardSettings(autojunk=True, wrapper=True), "characters_autojunk_wrapper"),
+        (RewardSettings(scorer="tokens"), "tokens"),
+        (RewardSettings(scorer="structured"), "structured"),
+        (RewardSettings(scorer="edit_effect"), "edit_effect"),
+        (RewardSettings(scorer="embedding", embedding_model="start"), "embedding"),
+    ],
+)
+def test_the_scorer_that_compares_is_the_configurations(start: Path, settings: RewardSettings, name: str) -> None:
+    assert load_scorer(settings, start.parent).name == name

@@ -33,10 +33,18 @@ def test_the_order_of_keys_does_not_matter(tmp_path: Path) -> None:
 )
 def test_another_configuration_is_refused_with_a_line_that_differs(tmp_path: Path, changed: str, named: str) -> None:
     with open_run(tmp_path, CONFIG, fresh=False):
-        pass
+        (tmp_path / "data.json").write_text("{}")
     with pytest.raises(ConfigError, match=named), open_run(tmp_path, changed, fresh=False):
         pass
     assert (tmp_path / "config.toml").read_text() == CONFIG
+
+
+def test_a_run_that_was_refused_before_it_began_leaves_the_folder_to_another_configuration(tmp_path: Path) -> None:
+    with open_run(tmp_path, CONFIG, fresh=False):
+        pass
+    changed = CONFIG.replace("batch = 8", "batch = 16")
+    with open_run(tmp_path, changed, fresh=False):
+        assert (tmp_path / "config.toml").read_text() == changed
 
 
 def test_two_processes_do_not_train_in_one_folder_and_a_killed_one_lets_go(tmp_path: Path) -> None:

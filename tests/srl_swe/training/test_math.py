@@ -11,6 +11,9 @@ import pytest
 
 from srl_swe.cli import main
 from srl_swe.demo.arithmetic import rows
+from srl_swe.domains.math.solutions import problem_digest
+from srl_swe.evaluation.math.run import MathOptions
+from srl_swe.evaluation.math.trained import with_trained_run
 
 CONFIG = """\
 stages = ["sft"]
@@ -95,6 +98,23 @@ def test_every_method_trains_on_mathematics_and_its_run_is_evaluated_as_it_was_a
     assert "were training problems" in capsys.readouterr().out
 
 
+def test_a_run_that_ends_with_whole_solutions_is_asked_for_them_and_its_problems_are_known(workdir: Path) -> None:
+    (workdir / "tasks.jsonl").write_text((workdir / "train.jsonl").read_text())
+    banned = json.loads((workdir / "train.jsonl").read_text().splitlines()[0])
+    (workdir / "benchmark.jsonl").write_text(json.dumps(banned) + "\n")
+    episodes = ["math.layout=partial", 'stages=["rlvr"]', "rlvr.tasks=tasks.jsonl", "data.benchmark=benchmark.jsonl"]
+    train(workdir, *episodes)
+    learned = json.loads((workdir / "out/1-rlvr/tasks.json").read_text())["tasks"]
+    assert (len(learned), problem_digest(banned["problem"]) in learned) == (11, False)
+    summary = json.loads((workdir / "out/summary.json").read_text())
+    (checkpoint,) = (workdir / "out/1-rlvr").glob("checkpoint-*")
+    for model, solve in ((checkpoint, "whole"), (workdir / "out/start", "steps")):
+        (workdir / "out/summary.json").write_text(json.dumps({**summary, "model": str(model)}))
+        asked = with_trained_run(MathOptions(files=(), policy=f"checkpoint:{workdir / 'out'}", out=workdir))
+        assert asked.solve == solve
+        assert set(learned) <= asked.learned
+
+
 @pytest.mark.parametrize(
     "change",
     [["math.layout=partial"], ["math.next_title=true"], ["prompt.merge_steps=0"], ["math.boundaries=automatic"]],
@@ -115,6 +135,17 @@ def refused(workdir: Path, capsys: Any, *overrides: str) -> str:
 def test_wrong_configurations_are_one_line(workdir: Path, capsys: Any) -> None:
     assert "compares single actions: with data.domain = math" in refused(workdir, capsys, "reward.scorer=structured")
     assert "no wrapper" in refused(workdir, capsys, "reward.wrapper=true")
+    episodes = 'stages=["rlvr"]'
+    assert "only with math.layout = 'turns'" in refused(
+        workdir, capsys, episodes, "rlvr.start=expert", "math.layout=partial"
+    )
+    assert "have no expert" in refused(workdir, capsys, episodes, "rlvr.reward=similarity", "rlvr.tasks=train.jsonl")
+    assert "nobody knows the coming step's title" in refused(workdir, capsys, episodes, "math.next_title=true")
+    (workdir / "more").mkdir()
+    other = json.loads((workdir / "held_out.jsonl").read_text().splitlines()[0])
+    other["id"] = json.loads((workdir / "train.jsonl").read_text().splitlines()[0])["id"]
+    (workdir / "more/train.jsonl").write_text(json.dumps(other) + "\n")
+    assert "two solutions are both train/linear" in refused(workdir, capsys, 'data.heldout=["more/train.jsonl"]')
     (workdir / "train.jsonl").write_text('{"problem": "p", "solution": "no steps"}\n')
     assert "1 read, 1 no_numbered_steps" in refused(workdir, capsys)
 

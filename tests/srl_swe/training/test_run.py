@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,24 @@ def test_a_run_killed_in_the_middle_ends_like_one_that_was_not(workdir: Path) ->
     assert rewards(workdir / "out") == whole
 
 
+def test_a_run_that_was_moved_between_its_stages_goes_on_from_where_it_is_now(workdir: Path) -> None:
+    few = ("--set", "srl.max_steps=1")
+    assert run(workdir, *few).returncode == 0
+    out, moved = workdir / "out", workdir / "elsewhere/moved"
+    best = json.loads((out / "1-sft/stage.json").read_text())["best_step"]
+    assert best > 0
+    (out / "1-sft/stage.json").write_text((out / "1-sft/stage.json").read_text().replace(str(workdir), "/nowhere"))
+    (out / "summary.json").unlink()
+    shutil.rmtree(out / "2-srl")
+    moved.parent.mkdir()
+    out.rename(moved)
+    done = run(workdir, *few, "--out", str(moved))
+    assert done.returncode == 0, done.stderr
+    stages = json.loads((moved / "summary.json").read_text())["stages"]
+    assert [stage["name"] for stage in stages] == ["start", "sft", "srl"]
+    assert stages[1]["model"] == str(moved / f"1-sft/checkpoint-{best}")
+
+
 def refused(workdir: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     """Exit code and the one line on standard error."""
     code = main(command(workdir, *arguments)[3:])
@@ -116,6 +135,7 @@ def refused(workdir: Path, capsys: pytest.CaptureFixture[str], *arguments: str) 
 def test_another_configuration_in_the_same_folder_is_refused(workdir: Path, capsys: Any) -> None:
     (workdir / "out").mkdir()
     (workdir / "out/config.toml").write_text("seed = 5\n")
+    (workdir / "out/data.json").write_text("{}")
     code, said = refused(workdir, capsys)
     assert (code, "holds a run with another configuration" in said) == (2, True)
 

@@ -89,12 +89,14 @@ def test_rows_of_every_form_are_read_or_dropped_with_a_reason(tmp_path: Path) ->
     )
     with file.open("a") as more:
         more.write("{broken\n")
+        more.write(json.dumps({"id": 8, "problem": "one\u2028line", "steps": ["a"]}, ensure_ascii=False) + "\n")
     read = list(read_solutions([file], MathReading(boundaries="either", segment_chars=10)))
     kept = [item for item in read if isinstance(item, Solution)]
     assert [(item.id, item.boundaries, len(item.steps), item.answer) for item in kept] == [
         ("rows/7", "numbered", 2, "4"),
         ("rows/2", "automatic", 2, ""),
         ("rows/3", "given", 2, ""),
+        ("rows/8", "given", 1, ""),
     ]
     dropped = [item for item in read if isinstance(item, Dropped)]
     assert [item.reason for item in dropped] == ["no_solution", "no_problem", "not_json", "not_json"]

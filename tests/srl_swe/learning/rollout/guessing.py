@@ -18,7 +18,7 @@ from srl_swe_envs.rewards.score import StepReward
 
 @dataclass
 class Guess:
-    """`wait` goes on, `break` breaks the world, `?` is malformed, anything else is the answer."""
+    """`wait` goes on, `well` with a reward; `break` breaks the world, `?` is malformed, anything else is the answer."""
 
     world: Guessing
     task: int
@@ -30,6 +30,8 @@ class Guess:
             raise WorkspaceError("broken")
         if text == "?" or not ended:
             return Seen(messages=(Message(role="user", content="what?"),), malformed="what" if ended else "truncated")
+        if text == "well":
+            return Seen(messages=(Message(role="user", content="go on\n"),), step=0, reward=StepReward.scored(0.5))
         if text == "wait":
             return Seen(messages=(Message(role="user", content=f"turn {len(self.said)}\n"),))
         return Seen(stop="answered", step=0, reward=StepReward.scored(0.25))

@@ -10,16 +10,20 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from srl_swe.learning.chat_tokens import ChatTokenizer
-from srl_swe.learning.episode_groups import SampledEpisode, episodes_of
+from srl_swe.learning.chat_tokens import ChatTokenizer, Trunk
+from srl_swe.learning.episode_groups import SampledEpisode, episode_reward, episodes_of
+from srl_swe.learning.groups import Group
 from srl_swe.learning.rollout.decoded import DecoderSampler
 from srl_swe.learning.rollout.episodes import EpisodePlayer, Start
 from srl_swe.learning.rollout.generated import GenerateSampler
 from srl_swe.learning.settings import EpisodeSettings, RlvrSettings, RolloutSettings, Truncated
 from srl_swe.learning.tiny import TinyModel, make_tiny_model
+from srl_swe.learning.trainers.episode_metrics import episode_metrics
 from srl_swe.learning.trainers.rlvr import episode_tree
 from srl_swe.learning.tree import logprobs, prepare
 from tests.srl_swe.learning.rollout.guessing import Guessing, Saying
+
+TRUNK = Trunk(conversation="c", token_ids=(), targets=())
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +115,28 @@ def test_a_truncated_episode_is_worth_what_the_settings_say(
 def test_a_truncated_episode_can_be_left_out_of_its_group(chat: ChatTokenizer) -> None:
     (episode,) = play(chat, lambda *_: "?", settings=EpisodeSettings(max_malformed=1, truncated="masked"))
     assert episode.outcome.status == "masked"
+
+
+@pytest.mark.parametrize(("truncated", "status"), [("zero", "scored"), ("graded", "scored"), ("masked", "masked")])
+def test_without_a_verdict_a_truncated_episodes_replies_count_unless_it_is_left_out(
+    chat: ChatTokenizer, truncated: Truncated, status: str
+) -> None:
+    settings = EpisodeSettings(max_turns=1, truncated=truncated)
+    (episode,) = play(chat, lambda *_: "well", settings=settings, by_outcome=False)
+    assert (episode.stop, episode_reward(episode).status) == ("turn_limit", status)
+    assert episode.turns[0].known
+    group = Group(trunk=TRUNK, target=0, replies=(episode,), rewards=(episode_reward(episode),))
+    assert "episode/resolved" not in episode_metrics([group])
+
+
+def test_an_opening_that_leaves_no_room_for_a_reply_is_truncated_and_never_sampled(chat: ChatTokenizer) -> None:
+    def fails(name: str, member: int, turn: int) -> str:
+        raise AssertionError("it was sampled")
+
+    first, second = play(chat, fails, settings=EpisodeSettings(max_tokens=20), replies=2)
+    assert (first.stop, first.ended, first.turns, first.token_ids) == ("token_limit", False, (), ())
+    assert second.outcome is not None
+    assert second.outcome.status == "masked"
 
 
 def test_a_world_that_breaks_is_no_reward_and_others_go_on(chat: ChatTokenizer) -> None:
