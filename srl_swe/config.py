@@ -14,26 +14,36 @@ import tomllib
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from srl_swe_envs.errors import ConfigError
+
+from .bounds import Bounds
 
 T = TypeVar("T")
 
 
 def load_config(kind: type[T], path: Path, overrides: Iterable[str] = ()) -> T:
     """The configuration in a TOML file with `key=value` overrides (dotted keys, TOML values or bare text) applied."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: can't be read: {error.strerror}") from error
+    text = read_text(path)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
+    set_by: dict[tuple[str, ...], str] = {}
     for override in overrides:
-        _override(table, override)
-    return parse_config(kind, table, _Source(str(path), text))
+        set_by[_override(table, override)] = override
+    return parse_config(kind, table, _Source(str(path), text, set_by))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that a user wrote; raises ConfigError when it can't be read or is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
 
 
 def parse_config(kind: type[T], table: Mapping[str, Any], source: _Source | None = None) -> T:
@@ -53,10 +63,16 @@ class _Source:
 
     name: str
     text: str
+    set_by: Mapping[tuple[str, ...], str] = dataclasses.field(default_factory=dict)
+    """Overrides by the key that they set."""
 
     def error(self, path: tuple[str, ...], message: str) -> ConfigError:
+        if path in self.set_by:
+            return ConfigError(f"--set {self.set_by[path]}: {message}")
         line = self._line(path)
         place = f"{self.name}:{line}" if line else self.name
+        inside = [f"--set {override}" for key, override in self.set_by.items() if key[: len(path)] == path]
+        message += f" (with {', '.join(inside)})" if inside else ""
         return ConfigError(": ".join(part for part in (place, ".".join(path), message) if part))
 
     def _line(self, path: tuple[str, ...]) -> int | None:
@@ -72,26 +88,29 @@ class _Source:
         return None
 
 
-def _override(table: dict[str, Any], override: str) -> None:
+def _override(table: dict[str, Any], override: str) -> tuple[str, ...]:
+    """Set the override's value in the table; gives its key."""
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set {override}: write KEY=VALUE, for example --set srl.steps=100")
+        raise ConfigError(f"--set {override}: write KEY=VALUE, for example --set srl.max_steps=100")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    *parents, last = (part.strip() for part in key.split("."))
+    path = tuple(part.strip() for part in key.split("."))
+    *parents, last = path
     for part in parents:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
             raise ConfigError(f"--set {override}: {part} is not a table")
     table[last] = value
+    return path
 
 
 def _dataclass(kind: Any, table: Any, path: tuple[str, ...], source: _Source) -> Any:
     if not isinstance(table, Mapping):
         raise source.error(path, f"a table is expected, not {_shown(table)}")
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     names = [field.name for field in dataclasses.fields(kind)]
     for key in table:
         if key not in names:
@@ -116,6 +135,9 @@ def _value(kind: Any, value: Any, path: tuple[str, ...], source: _Source) -> Any
     origin, arguments = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind, value, path, source)
+    if origin is Annotated:
+        number, bounds = arguments
+        return _bounded(number, bounds, value, path, source)
     if origin is Literal:
         if value in arguments:
             return value
@@ -131,7 +153,15 @@ def _value(kind: Any, value: Any, path: tuple[str, ...], source: _Source) -> Any
     if kind in (str, int, float, bool) and type(value) is kind:
         return value
     expected = {tuple: "a list", dict: "a table"}.get(origin) or _NAMES.get(kind, str(kind))
-    raise source.error(path, f"{expected} is expected, not {_shown(value)}")
+    example = f"; write '{path[-1]} = [\"...\"]'" if origin is tuple and isinstance(value, str) else ""
+    raise source.error(path, f"{expected} is expected, not {_shown(value)}{example}")
+
+
+def _bounded(kind: Any, bounds: Bounds, value: Any, path: tuple[str, ...], source: _Source) -> Any:
+    number = _value(kind, value, path, source)
+    if not bounds.holds(number):
+        raise source.error(path, f"{bounds} is expected, not {_shown(value)}")
+    return number
 
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -95,7 +95,7 @@ def write_made_tasks(path: Path, repository: Path, tasks: Iterable[MutantTask]) 
 
 def read_made_tasks(path: Path) -> Iterator[tuple[Task, Planted]]:
     """The tasks of a file that `write_made_tasks` wrote; TrajectoryFormatError names file and line."""
-    with path.open(encoding="utf-8") as file:  # its lines, unlike splitlines(), do not end inside a JSON string
+    with path.open("rb") as file:  # so that a line which is no UTF-8 has its number
         for number, line in enumerate(file, start=1):
             try:
                 record = json.loads(line)

@@ -99,13 +99,13 @@ def write_trajectories(path: Path, trajectories: Iterable[Trajectory]) -> int:
 
 def read_trajectories(path: Path) -> Iterator[Trajectory]:
     """Trajectories of a canonical file, one at a time; TrajectoryFormatError names file and line."""
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:  # so that a line which is no UTF-8 has its number
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
                 yield trajectory_from_json(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise TrajectoryFormatError(f"{path}:{number}: not a {SCHEMA} line: {error}") from error
 
 
@@ -118,7 +118,7 @@ def action_to_json(action: Action) -> dict[str, Any]:
 
 
 def action_from_json(record: dict[str, Any]) -> Action:
-    """Inverse of `action_to_json`; raises ValueError on an unknown kind."""
+    """Inverse of `action_to_json`; raises ValueError on an unknown kind, TypeError on values that are no text."""
     kinds = {name: getattr(actions, name) for name in _ACTION_NAMES}
     values = {k: v for k, v in record.items() if k != "kind"}
     if record.get("kind") not in kinds:
@@ -126,6 +126,9 @@ def action_from_json(record: dict[str, Any]) -> Action:
     if record["kind"] == "View" and values.get("lines") is not None:
         values["lines"] = tuple(values["lines"])
     action: Action = kinds[record["kind"]](**values)
+    for field in fields(action):
+        if field.type == "str" and not isinstance(getattr(action, field.name), str):
+            raise TypeError(f"{field.name}: text is expected, not {getattr(action, field.name)!r}")
     return action
 
 

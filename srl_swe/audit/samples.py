@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from srl_swe_envs.actions import Action, canonical_text
 from srl_swe_envs.dialects import parse_actions, parse_reply
@@ -121,23 +122,30 @@ def _base(run: Path) -> Path:
 
 
 def _samples(file: Path) -> Iterator[Sample]:
-    for line in file.read_text(encoding="utf-8").split("\n"):
+    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), start=1):
         try:
             values = json.loads(line)
         except ValueError:  # a run that was killed is cut off here, and writes the line again
             continue
         if "expert" not in values:  # an episode
             continue
-        conversation, _, step = str(values["group"]).rpartition("#")
-        yield Sample(
-            stage=file.parent.name,
-            kind=values["kind"],
-            update=values["step"],
-            conversation=conversation,
-            step=int(step),
-            reply=values["reply"],
-            similarity=values["similarity"],
-        )
+        try:
+            yield _sample(file.parent.name, values)
+        except (KeyError, ValueError) as error:
+            raise ConfigError(f"{file}:{number}: not a sample that a run writes: {error!r}") from error
+
+
+def _sample(stage: str, values: Mapping[str, Any]) -> Sample:
+    conversation, _, step = str(values["group"]).rpartition("#")
+    return Sample(
+        stage=stage,
+        kind=values["kind"],
+        update=values["step"],
+        conversation=conversation,
+        step=int(step),
+        reply=values["reply"],
+        similarity=values["similarity"],
+    )
 
 
 def _steps(data: RunData, settings: RunSettings) -> Iterator[tuple[tuple[str, int], Known]]:

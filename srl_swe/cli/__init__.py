@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 COMMANDS = {
     "ingest": "read expert logs, lint them, say what was dropped and why",
@@ -46,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(error, 2)
     except SrlSweError as error:
         return _say(error, 1)
+    except (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        if not isinstance(error.filename, str):
+            raise
+        return _say(f"{error.filename}: {error.strerror}", 2)
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
@@ -54,9 +58,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help says what there is\n")
+
+
 def _parser(named: str) -> argparse.ArgumentParser:
     """The argument tree; only the named command's own arguments are filled in, the others are one line of help."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="srl-swe", description="Turn the logs of expert software-engineering agents into a better code model."
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -71,6 +83,6 @@ def _module(command: str) -> Any:
     return import_module(f"{__name__}.{command.replace('-', '_')}")
 
 
-def _say(error: Exception, code: int) -> int:
+def _say(error: Exception | str, code: int) -> int:
     print(f"srl-swe: {' '.join(str(error).split())}", file=sys.stderr)
     return code

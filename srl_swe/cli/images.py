@@ -7,6 +7,8 @@ from pathlib import Path
 
 from srl_swe_envs.errors import ConfigError
 
+from ..bounds import CountOrNone, option
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
@@ -26,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--base-image", default="srl-swe/base:bookworm")
     build.add_argument("--specs", type=Path, nargs="+", default=[], metavar="FOLDER", help="repositories of your own")
     build.add_argument("--logs", type=Path, help="folder of the build logs (default: beside --out)")
-    build.add_argument("--depth", type=int, default=0, help="commits of the past that are kept; 0: all")
+    build.add_argument("--depth", type=option(CountOrNone), default=0, help="commits of the past that are kept; 0: all")
     build.add_argument("--force", action="store_true", help="make images anew that are there")
 
 

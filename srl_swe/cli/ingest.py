@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
 
 from srl_swe_envs.errors import ConfigError, TrajectoryFormatError
 from srl_swe_envs.trajectories import trajectory_to_json
@@ -18,6 +13,7 @@ from srl_swe_envs.trajectories import trajectory_to_json
 from ..logs import Problem, Reading, read_benchmark, scan_logs
 from ..logs.report import LintReport
 from ..logs.report_table import report_table
+from .output import whole_file
 
 _PROGRESS_EVERY = 20
 
@@ -44,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Read, write, report; 0 when something was read, 1 when nothing was."""
     benchmark = read_benchmark(args.benchmark) if args.benchmark else None
     report = LintReport()
-    with _atomic(args.out) as out:
+    with whole_file(args.out) as out:
         for event in scan_logs(args.logs, benchmark=benchmark):
             if isinstance(event, Problem) and args.strict:
                 raise TrajectoryFormatError(str(event))
@@ -56,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         if not any(formatted.trajectories for formatted in report.formats.values()):
             raise ConfigError(_nothing_read(report))
     if args.report:
-        with _atomic(args.report) as file:
+        with whole_file(args.report) as file:
             json.dump(report.as_json(), file, indent=2, ensure_ascii=False)
             file.write("\n")
     _clear_progress()
@@ -83,30 +79,6 @@ def _closing(report: LintReport, out: Path, kept: bool) -> str:
     what = "marked" if kept else "left out (--keep-contaminated writes them)"
     note = f"; {contaminated} contaminated ones {what}" if contaminated else ""
     return f"wrote {report.written} trajectories to {out}{note}"
-
-
-@contextmanager
-def _atomic(path: Path) -> Iterator[TextIO]:
-    """A text file that appears under its name when it is complete, and not at all otherwise."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    except OSError as error:
-        raise ConfigError(f"{path}: can't be written: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            yield file
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _show_progress(count: int) -> None:

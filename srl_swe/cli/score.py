@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from srl_swe_envs.actions import canonical_text
 from srl_swe_envs.dialects import DIALECTS, parse_reply
@@ -16,6 +16,8 @@ from srl_swe_envs.errors import MalformedReply, TrajectoryFormatError
 from srl_swe_envs.rewards.score import MALFORMED_VALUE
 from srl_swe_envs.rewards.similarity import matching_blocks, similarity
 from srl_swe_envs.trajectories import action_from_json
+
+from .output import whole_file
 
 _HELP = """Each line of PAIRS is a JSON object with `expert` (a text, or an action such as
 {"kind": "Shell", "command": "ls"}) and either `action` (likewise) or `reply` (a model's whole reply). The output has
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score every pair."""
-    with _opened(args.pairs) as source, args.output.open("w") if args.output else nullcontext(sys.stdout) as sink:
+    with _opened(args.pairs) as source, whole_file(args.output) if args.output else nullcontext(sys.stdout) as sink:
         for line in _scored(source, args.pairs, args.dialect, args.autojunk):
             sink.write(json.dumps(line) + "\n")
     return 0
@@ -43,24 +45,27 @@ def _opened(place: str) -> Any:
     if place == "-":
         return nullcontext(sys.stdin)
     try:
-        return Path(place).open(encoding="utf-8")
+        return Path(place).open("rb")
     except OSError as error:
         raise TrajectoryFormatError(f"{place}: can't be read: {error.strerror}") from error
 
 
-def _scored(lines: Iterable[str] | TextIO, name: str, dialect: str, autojunk: bool) -> Iterator[dict[str, Any]]:
+def _scored(lines: Iterable[str | bytes], name: str, dialect: str, autojunk: bool) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             pair = json.loads(line)
             expert = _text(pair["expert"])
+            reply = pair.get("reply", "")
+            if not isinstance(reply, str):
+                raise TypeError(f"reply: text is expected, not {type(reply).__name__}")
             action = None if "reply" in pair else _text(pair["action"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrajectoryFormatError(
                 f"{name}:{number}: needs `expert`, and `action` or `reply`: {type(error).__name__}: {error}"
             ) from error
-        yield _score(action, pair.get("reply", ""), expert, dialect, autojunk)
+        yield _score(action, reply, expert, dialect, autojunk)
 
 
 def _score(action: str | None, reply: str, expert: str, dialect: str, autojunk: bool) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from srl_swe_envs.tasks import Task
 from srl_swe_envs.trajectories import Trajectory, action_from_json, read_trajectories
 from srl_swe_envs.workspaces.protocol import Workspace
 
+from ..bounds import CountOrNone, Positive, option
+
 _HELP = (__doc__ or "").partition("\n\n")[2].strip()
 
 
@@ -38,9 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tasks", metavar="SET", help="where the tasks of the trajectories are opened, for live and fork"
     )
-    parser.add_argument("--fork-step", type=int, default=0, metavar="K", help="after how many of the expert's turns")
+    parser.add_argument(
+        "--fork-step", type=option(CountOrNone), default=0, metavar="K", help="after how many of the expert's turns"
+    )
     parser.add_argument("--dialect", choices=sorted(DIALECTS), default="xml", help="how replies are written (xml)")
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one command (60)")
+    parser.add_argument(
+        "--timeout", type=option(Positive), default=60.0, metavar="S", help="seconds for one command (60)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object for each step, nothing else")
     parser.epilog = _HELP
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -163,7 +169,10 @@ def _source(args: argparse.Namespace, stack: ExitStack) -> tuple[Trajectory | Ta
     if args.source == "tiny":
         from srl_swe_envs.tiny import open_tiny, tiny_trajectory
 
-        return tiny_trajectory(), open_tiny
+        if args.tasks:
+            raise ConfigError("--tasks: `tiny` has a task of its own")
+        trajectory = tiny_trajectory()
+        return _chosen(args.id, iter([(trajectory.id, trajectory)]), "tiny"), open_tiny
     if _is_trajectory_file(Path(args.source)):
         trajectory = _chosen(args.id, ((item.id, item) for item in read_trajectories(Path(args.source))), args.source)
         return trajectory, None if args.mode in (None, "replay") else _opener(args.tasks, trajectory.task, stack)

@@ -7,19 +7,19 @@ from pathlib import Path
 
 from srl_swe_envs.errors import ConfigError
 
+from ..bounds import Count, option
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("sweep", type=Path, help="TOML file; see docs/ablations.md and examples/sweep.toml")
     parser.add_argument("--out", type=Path, help="the sweep's folder (default: runs/NAME-OF-SWEEP)")
-    parser.add_argument("--workers", type=int, default=1, help="training runs at one time")
+    parser.add_argument("--workers", type=option(Count), default=1, help="training runs at one time")
     parser.add_argument("--fresh", action="store_true", help="throw away what an earlier sweep left in the folder")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the cells that are not done; 1 when some failed."""
-    if args.workers < 1:
-        raise ConfigError(f"--workers {args.workers}: at least 1")
     try:
         import trl  # noqa: F401
     except ImportError as error:

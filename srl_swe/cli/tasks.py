@@ -12,6 +12,8 @@ from pathlib import Path
 from srl_swe_envs.errors import ConfigError
 from srl_swe_envs.tasks import Task
 
+from ..bounds import Count, CountOrNone, Positive, Seed, option
+
 _SET = "demo, demo:train, demo:heldout, a file that `tasks make` wrote, or rows of a SWE-bench data set"
 
 
@@ -28,15 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     checking = actions.add_parser("validate", help="refuse tasks whose gold patch fails or whose empty patch passes")
     checking.add_argument("set", metavar="SET", help=_SET)
     checking.add_argument("--id", action="append", default=[], help="only this task; may be repeated")
-    checking.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N tasks")
-    checking.add_argument("--timeout", type=float, default=1800.0, metavar="S", help="seconds for one test run")
+    checking.add_argument("--limit", type=option(CountOrNone), default=0, metavar="N", help="only the first N tasks")
+    checking.add_argument(
+        "--timeout", type=option(Positive), default=1800.0, metavar="S", help="seconds for one test run"
+    )
     checking.add_argument("--json", action="store_true", help="one JSON object for each task")
     making = actions.add_parser("make", help="plant bugs in a repository that its tests notice")
     making.add_argument("repository", type=Path, metavar="REPOSITORY", help="folder with Python code and passing tests")
     making.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="where the tasks go (JSON Lines)")
-    making.add_argument("--limit", type=int, default=20, metavar="N", help="how many tasks at most (20)")
-    making.add_argument("--seed", type=int, default=0)
-    making.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one test run (60)")
+    making.add_argument("--limit", type=option(Count), default=20, metavar="N", help="how many tasks at most (20)")
+    making.add_argument("--seed", type=option(Seed), default=0)
+    making.add_argument(
+        "--timeout", type=option(Positive), default=60.0, metavar="S", help="seconds for one test run (60)"
+    )
     making.add_argument("--path", action="append", default=[], help="only this file gets bugs; may be repeated")
 
 

@@ -32,6 +32,14 @@ class LiveTasks:
     """Whether a patch resolves a task, by its tests in a fresh workspace; raises WorkspaceError."""
 
 
+def tasks_of(name: str) -> tuple[Task, ...]:
+    """The tasks of a set's name or file, without anything that runs them. Raises ConfigError, TrajectoryFormatError."""
+    if is_made(Path(name)):
+        with open_task_set(name) as made:
+            return made.tasks
+    return tuple(item.task for item in load_items(name, read_specs()))
+
+
 @contextmanager
 def live_tasks(name: str, *, backend: str, run: str, warm: int, timeout_s: float) -> Iterator[LiveTasks]:
     """The tasks of a set's name or file (see `task_sets`), inside the block. Raises ConfigError, WorkspaceError.

@@ -33,7 +33,7 @@ from .report import ReportInput, Sample, make_report
 from .run import Outage, Plan, evaluate, stored_grade, stored_rollout
 from .schedule import worker_count
 from .selfcheck import selfcheck
-from .sources import asks_a_model, open_source
+from .sources import asks_a_model, check_policy, open_source
 from .specs import read_specs
 from .store import RunFolder, StoreError, write_atomically
 from .terminal import report_text
@@ -43,6 +43,7 @@ from .workspaces import Workspaces, choose_backend
 
 def run_command(options: Options) -> int:
     """Evaluate and report; 0 when every task was graded and the checks held, 1 otherwise."""
+    check_policy(options.policy)
     options = with_trained_run(options)
     items = load_items(options.tasks, read_specs(options.specs), ids=options.ids, limit=options.limit)
     with RunFolder.open(options.out, options.record()) as folder:

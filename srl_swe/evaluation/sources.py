@@ -18,7 +18,9 @@ from .patch_sources import Empty, Gold, PatchSource, read_predictions
 from .protocols import Protocol
 from .run import ModelSource
 
-POLICIES = "checkpoint:DIR, vllm:DIR, openai:URL, predictions:FILE, gold, empty, scripted or scripted:FILE"
+MODELS = "checkpoint:DIR, vllm:DIR, openai:URL, scripted or scripted:FILE"
+"""What `open_policy` knows."""
+_PATCHES = "predictions:FILE, gold, empty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,23 @@ def open_source(
     elif kind == "predictions" and place:
         yield read_predictions(Path(place))
     else:
-        with open_policy(kind, place, options) as policy:
+        with open_policy(kind, place, options, beside=_PATCHES) as policy:
             yield ModelSource(policy=policy, protocol=protocol(), sampling=sampling, seed=seed)
+
+
+def check_policy(spec: str) -> None:
+    """Whether `--policy` is one that `open_source` knows, before anything is made for it; raises ConfigError."""
+    kind, _, place = spec.partition(":")
+    placeless, placed = {"gold", "empty", "scripted"}, {"predictions", "scripted", "checkpoint", "vllm", "openai"}
+    if kind not in (placed if place else placeless):
+        raise _unknown(kind, place, _PATCHES)
+    if kind in ("predictions", "scripted") and place and not Path(place).is_file():
+        raise ConfigError(f"{place}: can't be read: no such file")
+
+
+def _unknown(kind: str, place: str, beside: str) -> ConfigError:
+    known = f"{beside}, {MODELS}" if beside else MODELS
+    return ConfigError(f"--policy {kind}{':' if place else ''}{place} is not one of {known}")
 
 
 def asks_a_model(spec: str) -> bool:
@@ -61,8 +78,11 @@ def asks_a_model(spec: str) -> bool:
 
 
 @contextlib.contextmanager
-def open_policy(kind: str, place: str, options: ModelOptions) -> Iterator[Policy]:
-    """The model of `checkpoint:`, `vllm:`, `openai:` or `scripted`, while the block lasts; ConfigError, PolicyError."""
+def open_policy(kind: str, place: str, options: ModelOptions, *, beside: str = "") -> Iterator[Policy]:
+    """The model of `checkpoint:`, `vllm:`, `openai:` or `scripted`, while the block lasts; ConfigError, PolicyError.
+
+    beside: what the caller takes as well, to be named in an error.
+    """
     retry = Retry(timeout_s=options.request_timeout_s)
     if kind == "scripted":
         submit = render_reply(Reply(thought="Nothing to do.", action=Submit()), options.dialect)
@@ -90,7 +110,7 @@ def open_policy(kind: str, place: str, options: ModelOptions) -> Iterator[Policy
         with vllm_server(settings) as server:
             yield server
     else:
-        raise ConfigError(f"--policy {kind}{':' if place else ''}{place} is not one of {POLICIES}")
+        raise _unknown(kind, place, beside)
 
 
 def _server(url: str, options: ModelOptions, retry: Retry) -> OpenAIServer:

@@ -104,16 +104,18 @@ class RunFolder:
     def open(cls, path: Path, settings: dict[str, Any]) -> Iterator[RunFolder]:
         """The folder, made when new.
 
-        Raises ConfigError when another process holds it, or when it was made with other settings: the message names
-        the first that differs.
+        Raises ConfigError when another process holds it, or when it holds rollouts that were made with other settings:
+        the message names the first that differs.
         """
+        if path.exists() and not path.is_dir():
+            raise ConfigError(f"{path}: a file; give a folder as --out")
         with contextlib.ExitStack() as held:
             with writing(path):
                 path.mkdir(parents=True, exist_ok=True)
                 held.enter_context(alone_in(path, "evaluation"))
-            _check_settings(path / "run.json", settings)
             folder = cls(path)
             try:
+                _check_settings(path / "run.json", settings, begun=bool(folder.rollouts.records))
                 yield folder
             finally:
                 folder.rollouts.close()
@@ -142,9 +144,9 @@ def write_atomically(path: Path, text: str) -> None:
             raise
 
 
-def _check_settings(path: Path, settings: dict[str, Any]) -> None:
+def _check_settings(path: Path, settings: dict[str, Any], *, begun: bool) -> None:
     text = json.dumps(settings, indent=2, ensure_ascii=False, sort_keys=True)
-    if not path.exists():
+    if not (begun and path.exists()):  # what was refused before its first rollout leaves settings that nothing used
         write_atomically(path, text + "\n")
         return
     try:

@@ -6,9 +6,11 @@ import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from srl_swe_envs.errors import ConfigError
 
+from ..config import read_text
 from .options import Options
 
 
@@ -22,7 +24,7 @@ def with_trained_run(options: Options) -> Options:
     run = Path(place)
     if kind not in ("checkpoint", "vllm") or not (run / "config.toml").is_file():
         return options
-    prompt = tomllib.loads((run / "config.toml").read_text(encoding="utf-8")).get("prompt", {})
+    prompt = run_config(run).get("prompt", {})
     if prompt.get("folder") and options.prompts is None:
         raise ConfigError(f"{run}: it learned from the prompts in {prompt['folder']}; name them with --prompts")
     return replace(
@@ -41,8 +43,28 @@ def best_model(run: Path) -> Path:
         raise ConfigError(
             f"{run}: the training run has not ended; run `srl-swe train` again, or name a checkpoint folder"
         )
-    named = Path(json.loads(summary.read_text(encoding="utf-8"))["model"])
+    named = Path(run_record(summary).get("model", ""))
     inside = run.joinpath(*named.parts[-2:])  # the run's folder may have been moved
     if not named.is_dir() and not inside.is_dir():
         raise ConfigError(f"{summary}: its model {named} is not there")
     return inside if inside.is_dir() else named
+
+
+def run_config(run: Path) -> dict[str, Any]:
+    """The configuration that a training run was made with; raises ConfigError when it can't be read."""
+    path = run / "config.toml"
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+
+
+def run_record(path: Path) -> dict[str, Any]:
+    """A JSON object that a training run wrote; raises ConfigError when there is none."""
+    try:
+        record = json.loads(read_text(path))
+    except ValueError as error:
+        raise ConfigError(f"{path}: not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise ConfigError(f"{path}: a JSON object is expected")
+    return record

@@ -86,7 +86,10 @@ def _with_lora(model: Any, lora: LoraSettings) -> Any:
         target_modules=list(lora.targets) or "all-linear",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, adapter)
+    try:
+        return get_peft_model(model, adapter)
+    except ValueError as error:
+        raise ConfigError(f"model.lora: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+from srl_swe_envs.errors import ConfigError
+
+from ..bounds import Bounds, Count
 
 CHAT_TEMPLATE = """
 {%- if tools %}
@@ -37,11 +42,20 @@ _SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 class TinyModel:
     """Shape of the model that the demo makes."""
 
-    vocabulary: int = 2048
-    hidden: int = 192
-    layers: int = 4
-    heads: int = 4
-    max_positions: int = 16384
+    vocabulary: Annotated[int, Bounds(259)] = 2048
+    """Bytes and three marks are always in it."""
+    hidden: Count = 192
+    """Width; a multiple of twice the heads."""
+    layers: Count = 4
+    """Decoder layers."""
+    heads: Count = 4
+    """Attention heads."""
+    max_positions: Count = 16384
+    """Longest sequence."""
+
+    def __post_init__(self) -> None:
+        if self.hidden % (2 * self.heads):
+            raise ConfigError(f"hidden: a multiple of {2 * self.heads} is expected, twice the heads, not {self.hidden}")
 
 
 def make_tiny_model(folder: Path, texts: Iterable[str], shape: TinyModel, seed: int) -> None:

@@ -65,6 +65,8 @@ def read_benchmark(path: Path) -> Benchmark:
         row = record.value if isinstance(record.value, dict) else {}
         if not {"instance_id", "repo", "problem_statement"} <= row.keys():
             raise ConfigError(f"{path}:{record.line}: a benchmark row has instance_id, repo and problem_statement")
+        if not all(isinstance(row[name], str) for name in ("instance_id", "repo", "problem_statement")):
+            raise ConfigError(f"{path}:{record.line}: instance_id, repo and problem_statement are texts")
         repos[row["instance_id"]] = row["repo"].lower()
         runs[row["instance_id"]] = _runs(row["problem_statement"])
     if not repos:

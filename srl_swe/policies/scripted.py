@@ -7,6 +7,7 @@ from pathlib import Path
 
 from srl_swe_envs.errors import ConfigError
 
+from ..config import read_text
 from ..conversations import Message
 from .protocol import Completion, Sampling
 
@@ -46,9 +47,6 @@ class Scripted:
 
 def read_script(path: Path) -> Scripted:
     """A scripted policy from a text file whose replies are separated by lines of `=====`; raises ConfigError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: can't be read: {error.strerror}") from error
+    text = read_text(path)
     replies = tuple(part.strip("\n") for part in f"\n{text}\n".split("\n=====\n"))
     return Scripted(replies, name=f"scripted-{path.stem}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from srl_swe_envs.errors import ConfigError
 
 from ..serving.errors import ServerError
 from ..serving.process import ServerCommand, running_server
@@ -48,3 +51,11 @@ def vllm_server(settings: VllmSettings) -> Iterator[OpenAIServer]:
         except ServerError as error:
             raise PolicyError(str(error)) from error
         yield OpenAIServer(base_url=f"{server.url}/v1", model=model, retry=settings.retry)
+
+
+def vllm_arguments(text: str) -> tuple[str, ...]:
+    """The words of `--vllm-args`; raises ConfigError."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise ConfigError(f"--vllm-args {text}: {error}") from error

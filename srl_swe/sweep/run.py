@@ -44,12 +44,12 @@ class Sweep:
     failures: dict[Path, str] = field(default_factory=dict)
     """What runs that failed said, by their folders."""
 
-    def check_configurations(self) -> dict[Cell, str]:
+    def check_configurations(self) -> list[tuple[Cell, str]]:
         """Every cell with its whole configuration as TOML; raises ConfigError when one is not sound."""
-        found = {}
+        found = []
         for cell in cells(self.settings):
             try:
-                found[cell] = config_to_toml(load_config(RunSettings, self.base, cell.overrides))
+                found.append((cell, config_to_toml(load_config(RunSettings, self.base, cell.overrides))))
             except ConfigError as error:
                 raise ConfigError(f"{error} (row {cell.row!r})") from error
         return found
@@ -57,13 +57,13 @@ class Sweep:
     def check(self) -> tuple[Cell, ...]:
         """All cells, once every configuration is known to be sound and every folder to be its own; ConfigError."""
         found = self.check_configurations()
-        for cell, config in found.items():
+        for cell, config in found:
             stored = self.out / cell.folder / "config.toml"
             if stored.exists() and stored.read_text(encoding="utf-8") != config:
                 raise ConfigError(
                     f"{stored.parent}: holds a run of another configuration; choose another --out, or --fresh"
                 )
-        return tuple(found)
+        return tuple(cell for cell, _ in found)
 
     def run(self) -> bool:
         """Run what is not done and write the table; gives whether every cell is done."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from srl_swe_envs.errors import ConfigError
 
+from ..bounds import Seed
 from ..config import load_config
 
 _SLUG_CHARS = 48
@@ -24,7 +25,7 @@ class SweepSettings:
 
     base: str
     """The configuration that all runs share, relative to this file."""
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Seed, ...] = (0,)
     set: dict[str, Any] = field(default_factory=dict)
     """Values that all runs have instead of the base's, by key."""
     grid: dict[str, Any] = field(default_factory=dict)

@@ -68,6 +68,8 @@ def _loaded(domain: Any, settings: RunSettings) -> RunData:
     else:
         train, heldout = _split(domain, train, data.heldout_fraction, settings.seed)
         heldout_counts = DataCounts(read=len(heldout))
+        if heldout and not train:
+            raise ConfigError(f"data.heldout_fraction = {data.heldout_fraction} leaves nothing to learn from")
     return RunData(
         train=_data_set(domain, train, settings.prompt, counts, "data.train"),
         heldout=_data_set(domain, heldout, settings.prompt, heldout_counts, "data.heldout"),
@@ -120,8 +122,11 @@ def _data_set(
         domain.learn(source, counts)
         used.append(source)
     if not conversations:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.left_out.items()) or "the files hold none"
-        raise ConfigError(f"{name}: nothing to learn from: {counts.read} read, {reasons}")
+        reasons = [f"{count} {reason}" for reason, count in counts.left_out.items()]
+        reasons += [*counts.unreadable[:1], *counts.unused_files[:1]]
+        raise ConfigError(
+            f"{name}: nothing to learn from: {counts.read} read, {', '.join(reasons) or 'the files hold none'}"
+        )
     return DataSet(conversations=tuple(conversations), counts=counts, sources=tuple(used))
 
 

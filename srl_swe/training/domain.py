@@ -28,6 +28,8 @@ class DataCounts:
     steps_left_out: Counter[str] = field(default_factory=Counter)
     unreadable: list[str] = field(default_factory=list)
     """Files and lines that could not be read, with the reason."""
+    unused_files: list[str] = field(default_factory=list)
+    """Files without anything to learn from, with what they hold."""
     formats: Counter[str] = field(default_factory=Counter)
     """Used trajectories by log format."""
     tasks: set[str] = field(default_factory=set)

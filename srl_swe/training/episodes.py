@@ -12,7 +12,7 @@ from srl_swe_envs.tasks import Task
 from srl_swe_envs.trajectories import Trajectory
 from srl_swe_envs.workspaces.reaper import reap
 
-from ..domains.live_tasks import LiveTasks, live_tasks
+from ..domains.live_tasks import LiveTasks, live_tasks, tasks_of
 from ..domains.swe_episodes import Attempt, SweEpisodes, attempts_of
 from ..domains.verdicts import Verdicts
 from ..episodes import Episodes
@@ -20,7 +20,7 @@ from ..evaluation.schedule import processors
 from ..learning.heldout import spread
 from .data import RunData
 from .math_data import MathData
-from .math_episodes import math_episodes
+from .math_episodes import math_episodes, math_problems
 from .settings import RlvrStage, RunSettings
 from .swe_data import SweData
 
@@ -35,6 +35,17 @@ class EpisodeSets:
     """Names of the tasks of `train` (digests of problems on mathematics): a later evaluation must not ask them."""
     repositories: frozenset[str] = frozenset()
     """The repositories that they are of."""
+
+
+def check_episodes(settings: RunSettings, base: Path, data: RunData) -> None:
+    """Whether the tasks of `rlvr` can be had; raises ConfigError, before the stages that come first are trained."""
+    stage = settings.rlvr
+    if isinstance(data.domain, MathData):
+        math_problems(settings, base, data.domain, data.train, data.heldout)
+        return
+    tasks = tasks_of(_place(stage.tasks, base))
+    heldout = tasks_of(_place(stage.heldout_tasks, base)) if stage.heldout_tasks else tasks
+    _divided(stage, tasks, heldout, data.train.sources)
 
 
 @contextmanager
@@ -57,23 +68,29 @@ def _swe_episodes(settings: RunSettings, base: Path, data: RunData, domain: SweD
     stage = settings.rlvr
     reap()
     with ExitStack() as stack:
-        live = stack.enter_context(_live(_place(stage.tasks, base), stage, run))
+        live = live_heldout = stack.enter_context(_live(_place(stage.tasks, base), stage, run))
         if stage.heldout_tasks:
             live_heldout = stack.enter_context(_live(_place(stage.heldout_tasks, base), stage, run))
-            tasks, heldout = live.tasks, live_heldout.tasks
-        else:
-            live_heldout, heldout = live, spread(live.tasks, stage.max_heldout_tasks)
-            tasks = tuple(task for task in live.tasks if task not in heldout)
-        tasks = tasks[: stage.max_tasks or None]
-        if not tasks:
-            raise ConfigError(f"rlvr.tasks: {stage.tasks} leaves no task to learn from")
-        measured = [Attempt(task=task) for task in spread(heldout, stage.max_heldout_tasks)]
+        learned, measured = _divided(stage, live.tasks, live_heldout.tasks, data.train.sources)
         yield EpisodeSets(
-            train=_episodes(_attempts(stage, tasks, data.train.sources), live, domain, stage),
+            train=_episodes(learned, live, domain, stage),
             heldout=_episodes(measured, live_heldout, domain, stage, follow=False),
-            tasks=frozenset(task.id for task in tasks),
-            repositories=frozenset(task.repo for task in tasks if task.repo),
+            tasks=frozenset(attempt.task.id for attempt in learned),
+            repositories=frozenset(attempt.task.repo for attempt in learned if attempt.task.repo),
         )
+
+
+def _divided(
+    stage: RlvrStage, tasks: tuple[Task, ...], named_heldout: tuple[Task, ...], trajectories: Sequence[Trajectory]
+) -> tuple[tuple[Attempt, ...], tuple[Attempt, ...]]:
+    """What is learned and what is held out; raises ConfigError when nothing is left to learn from."""
+    heldout = spread(named_heldout, stage.max_heldout_tasks)
+    if not stage.heldout_tasks:
+        tasks = tuple(task for task in tasks if task not in heldout)
+    tasks = tasks[: stage.max_tasks or None]
+    if not tasks:
+        raise ConfigError(f"rlvr.tasks: {stage.tasks} leaves no task to learn from")
+    return _attempts(stage, tasks, trajectories), tuple(Attempt(task=task) for task in heldout)
 
 
 def _live(name: str, stage: RlvrStage, run: str) -> AbstractContextManager[LiveTasks]:

@@ -52,6 +52,8 @@ def open_run(folder: Path, config: str, *, fresh: bool) -> Iterator[None]:
     Raises ConfigError when the folder holds something else, or another process trains in it.
     """
     stored = folder / "config.toml"
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: a file; give a folder as --out")
     if not stored.exists() and _entries(folder):
         raise ConfigError(f"{folder}: not empty and no run's folder; choose another --out")
     folder.mkdir(parents=True, exist_ok=True)

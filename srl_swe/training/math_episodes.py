@@ -23,18 +23,9 @@ from .settings import RunSettings
 def math_episodes(
     settings: RunSettings, base: Path, domain: MathData, train: DataSet, heldout: DataSet
 ) -> Iterator[tuple[MathEpisodes, MathEpisodes]]:
-    """Episodes to learn from and held-out ones. Problems are those of the data unless `rlvr` names files of its own.
-
-    Problems of `data.benchmark` are not learned. Raises ConfigError when no problem has an answer.
-    """
+    """Episodes to learn from and held-out ones, of `math_problems`. Raises ConfigError."""
     stage = settings.rlvr
-    banned = frozenset[str]() if settings.data.include_contaminated else domain.benchmark()
-    found = _problems(stage.tasks, train.sources, base, "rlvr.tasks")
-    learned = tuple(one for one in found if domain.task_of(one) not in banned)[: stage.max_tasks or None]
-    if not learned:
-        raise ConfigError("rlvr.tasks: all its problems are those of data.benchmark")
-    measured = _problems(stage.heldout_tasks, heldout.sources, base, "rlvr.heldout_tasks")
-    measured = spread(measured, stage.max_heldout_tasks)
+    learned, measured = math_problems(settings, base, domain, train, heldout)
     for solution in (*learned, *measured):
         domain.scorer.add(solution)
     with AnswerChecker(boxed_only=True) as checker:
@@ -49,6 +40,23 @@ def math_episodes(
             )
 
         yield episodes(learned, follow=stage.reward == "similarity"), episodes(measured, follow=False)
+
+
+def math_problems(
+    settings: RunSettings, base: Path, domain: MathData, train: DataSet, heldout: DataSet
+) -> tuple[tuple[Solution, ...], tuple[Solution, ...]]:
+    """Problems to learn from and held-out ones: those of the data unless `rlvr` names files of its own.
+
+    Problems of `data.benchmark` are not learned. Raises ConfigError when no problem has an answer.
+    """
+    stage = settings.rlvr
+    banned = frozenset[str]() if settings.data.include_contaminated else domain.benchmark()
+    found = _problems(stage.tasks, train.sources, base, "rlvr.tasks")
+    learned = tuple(one for one in found if domain.task_of(one) not in banned)[: stage.max_tasks or None]
+    if not learned:
+        raise ConfigError("rlvr.tasks: all its problems are those of data.benchmark")
+    measured = _problems(stage.heldout_tasks, heldout.sources, base, "rlvr.heldout_tasks")
+    return learned, spread(measured, stage.max_heldout_tasks)
 
 
 def _problems(name: str, sources: Sequence[Solution], base: Path, key: str) -> tuple[Solution, ...]:

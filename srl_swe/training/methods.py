@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from transformers import TrainerCallback, TrainingArguments
-from transformers.integrations import TensorBoardCallback
+from transformers.integrations import TensorBoardCallback, get_reporting_integration_callbacks
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from trl import GRPOConfig
+
+from srl_swe_envs.errors import ConfigError
 
 from ..learning.batches import StepOrder
 from ..learning.heldout import Heldout
@@ -30,6 +32,15 @@ CHOICES: Mapping[str, str] = {"sft": "eval_reward", "srl": "eval_reward", "rlvr"
 """The held-out figure that chooses a stage's best checkpoint."""
 _SCHEDULES: Mapping[str, str] = {"constant": "constant_with_warmup"}
 """transformers' names where they are others; its `constant` has no warm-up."""
+
+
+def check_reports(names: Sequence[str]) -> None:
+    """Whether transformers can report to all of these; raises ConfigError."""
+    try:
+        for callback in get_reporting_integration_callbacks(list(names)):
+            callback()
+    except (ValueError, RuntimeError, ImportError) as error:
+        raise ConfigError(f"report_to: {error}") from error
 
 
 def make_trainer(stage: Stage) -> StageTrainer:

@@ -16,8 +16,9 @@ from ..learning.models import load_tokenizer
 from ..learning.rollout.engines import open_rollouts
 from ..learning.tiny import make_tiny_model
 from .data import DataSet, RunData, load_data, tokenize
-from .episodes import EpisodeSets, open_episodes
+from .episodes import EpisodeSets, check_episodes, open_episodes
 from .folder import open_run, write_json
+from .methods import check_reports
 from .ranks import first, is_first, together
 from .rollouts import vllm_needs
 from .settings import RunSettings
@@ -42,7 +43,10 @@ def train(config: Path, *, out: Path, overrides: Sequence[str] = (), fresh: bool
 
 
 def _train(settings: RunSettings, base: Path, out: Path) -> dict[str, Any]:
+    check_reports(settings.report_to)
     data = load_data(settings, base)
+    if "rlvr" in settings.stages:
+        check_episodes(settings, base, data)
     start = first(lambda: _start(settings, base, out, data))
     staged = _tokenized(settings, start, data, partial(open_episodes, settings, base, data, out.name))
     if is_first():
@@ -104,7 +108,10 @@ def _tokenized(
 def _data_line(data: RunData) -> str:
     train, heldout = data.train.counts, data.heldout.counts
     left_out = train.left_out + heldout.left_out
-    said = f" Left out: {', '.join(f'{count} {reason}' for reason, count in left_out.items())}." if left_out else ""
+    reasons = [f"{count} {reason}" for reason, count in left_out.items()]
+    broken = [*train.unreadable, *heldout.unreadable, *train.unused_files, *heldout.unused_files]
+    reasons += [f"{len(broken)} unreadable or without steps ({broken[0]} ...)"] if broken else []
+    said = f" Left out: {', '.join(reasons)}." if reasons else ""
     return (
         f"Learning {train.steps} steps of {train.used} trajectories ({train.tokens} tokens); "
         f"holding out {heldout.steps} steps of {heldout.used}.{said}"

@@ -11,6 +11,7 @@ from typing import Literal
 
 from srl_swe_envs.errors import ConfigError
 
+from ..bounds import Count, CountOrNone, Positive, Seed, Share
 from ..domains.math.reading import MathReading
 from ..learning.rollout.vllm_start import check_vllm
 from ..learning.settings import (
@@ -36,18 +37,19 @@ class DataSettings:
     """Log files, folders or globs, in any format that `srl-swe ingest` reads; relative to the configuration file."""
     heldout: tuple[str, ...] = ()
     """Logs for held-out reward; when empty, `heldout_fraction` of the training trajectories is split off."""
-    heldout_fraction: float = 0.05
+    heldout_fraction: Share = 0.05
+    """Of the tasks, not of the trajectories: those of one task stay together. At least one task."""
     outcome: Literal["resolved", "not_unresolved", "any"] = "not_unresolved"
     """Which outcomes are learned: only known successes, all but known failures, or all."""
     benchmark: str = ""
     """JSON Lines rows of the benchmark that the model will be evaluated on; see `srl-swe ingest --benchmark`."""
     include_contaminated: bool = False
     """Also learn trajectories on tasks of SWE-bench Verified. Its resolve rate means nothing afterwards."""
-    max_tokens: int = 32768
+    max_tokens: Count = 32768
     """Longer trajectories are cut after the last step whose prompt still fits."""
-    heldout_steps: int = 0
+    heldout_steps: CountOrNone = 0
     """Measure at most so many held-out steps, evenly spread; 0 is all."""
-    max_trajectories: int = 0
+    max_trajectories: CountOrNone = 0
     """Use only the first so many of each set; 0 is all."""
 
 
@@ -56,25 +58,24 @@ class PromptSettings:
     """How steps are shown to the model."""
 
     dialect: Literal["xml", "fence", "tool_calls"] = "xml"
+    """How a reply says its action; `agent_prompts` has a folder for each."""
     folder: str = ""
     """A prompt folder of one's own, relative to the configuration file."""
     history: str = "full"
     """`full`, or `last:n` rounds; the paper's figure 4 shows `last:2`."""
     thoughts: bool = True
     """Show the expert's thoughts in the history; without them the expert's replies can't be learned by `sft`."""
-    observation_chars: int = 16000
+    observation_chars: Count = 16000
     """Longer observations keep their head and tail."""
     include_last: bool = False
     """Also learn the last turn (N instead of the paper's N-1 instances)."""
     nesting: Literal["trunk", "per_step"] = "trunk"
     """`per_step` gives each step a trunk of its own, for chat templates that rewrite earlier turns."""
-    merge_steps: int = 1
+    merge_steps: CountOrNone = 1
     """How many consecutive turns make one step, whose reply holds all their actions. 0 makes the whole trajectory one
     step: the paper's one-step ablation (table 3)."""
 
     def __post_init__(self) -> None:
-        if self.merge_steps < 0:
-            raise ConfigError("merge_steps: 1 or more turns make a step; 0 makes the whole trajectory one")
         if self.last_rounds is not None and self.last_rounds < 0:
             raise ConfigError("history: write 'full' or 'last:n' with n >= 0")
 
@@ -103,6 +104,7 @@ class RewardSettings:
     """How a reply is scored against the expert's action."""
 
     scorer: Literal["characters", "tokens", "structured", "edit_effect", "embedding"] = "characters"
+    """See `docs/ablations.md`."""
     autojunk: bool = False
     """difflib's default heuristic; with it near-copies of long edits can fall to 0.26."""
     wrapper: bool = False
@@ -126,6 +128,7 @@ class ModelSettings:
     precision: Literal["float32", "bfloat16", "mixed"] = "float32"
     """`mixed`: weights in float32, forward in bfloat16 under autocast."""
     gradient_checkpointing: bool = False
+    """Less activation memory for about a third more compute."""
     tiny: TinyModel = field(default_factory=TinyModel)
     lora: LoraSettings = field(default_factory=LoraSettings)
 
@@ -144,15 +147,15 @@ class RlvrStage(RlvrSettings):
     problems with answers, and when empty the problems of `data.train`."""
     heldout_tasks: str = ""
     """A set for the held-out resolve rate; when empty, `max_heldout_tasks` of `tasks` are held out."""
-    max_tasks: int = 0
+    max_tasks: CountOrNone = 0
     """Learn from the first so many tasks only; 0 is all."""
-    max_heldout_tasks: int = 32
+    max_heldout_tasks: Count = 32
     """Measure at most so many held-out tasks, evenly spread."""
     backend: Literal["auto", "local", "docker"] = "auto"
     """Where workspaces are: sandboxes of this machine (demo and made tasks only) or containers."""
-    command_timeout_s: float = 60.0
+    command_timeout_s: Positive = 60.0
     """Wall time of one command of an episode."""
-    test_timeout_s: float = 600.0
+    test_timeout_s: Positive = 600.0
     """Wall time of the tests of one patch."""
 
 
@@ -163,7 +166,8 @@ class RunSettings:
     data: DataSettings = field(default_factory=DataSettings)
     stages: tuple[str, ...] = ("srl",)
     """Methods in order, each starting from the best checkpoint of the one before: any of `sft`, `srl`, `rlvr`."""
-    seed: int = 0
+    seed: Seed = 0
+    """Of everything that is drawn. The same seed gives the same run, also after an interruption."""
     report_to: tuple[str, ...] = ("tensorboard",)
     """Also `wandb`, `trackio`: trl's reporting integrations."""
     model: ModelSettings = field(default_factory=ModelSettings)

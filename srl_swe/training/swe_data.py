@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from srl_swe_envs.errors import ConfigError
 from srl_swe_envs.trajectories import Trajectory
 
 from ..conversations import Conversation
 from ..domains.swe import SweScorer, SweSteps
-from ..logs import Problem, Reading, read_benchmark, scan_logs
+from ..logs import Problem, Reading, Skipped, read_benchmark, scan_logs
 from ..prompts import load_prompts
 from .domain import DataCounts
 from .scorers import load_scorer
@@ -46,9 +47,14 @@ class SweData:
         counts = DataCounts()
         kept: list[Trajectory] = []
         benchmark = read_benchmark(self._base / settings.benchmark) if settings.benchmark else None
-        for event in scan_logs([str(self._base / place) for place in places], benchmark=benchmark):
+        named = [str(self._base / place) for place in places]
+        for event in scan_logs(named, benchmark=benchmark):
             if isinstance(event, Problem):
                 counts.unreadable.append(str(event))
+            if isinstance(event, Skipped):
+                if event.path in named:
+                    raise ConfigError(f"{event.path}: {event.reason}; leave it out")
+                counts.unused_files.append(f"{event.path}: {event.reason}")
             if not isinstance(event, Reading):
                 continue
             trajectory = event.trajectory

@@ -20,9 +20,10 @@ def keep(folder: Path, cell: Cell, value: float, reward: float | None = 0.5) -> 
     names = ("reward", "greedy_reward", "similarity", "malformed")
     heldout = None if reward is None else dict.fromkeys(names, reward)
     signal = {"groups": 8.0, "kept": 1.0} if "rlvr" in cell.arm else {}
+    outcome = {"success": value, "tasks": 12, "empty_patches": 0.25}
     found = {
         "domain": cell.domain, "arm": cell.arm, "experts": cell.experts, "seed": cell.seed, "share": 1.0,
-        "train_cpu_s": 100.0, "signal": signal, "heldout": heldout, "outcome": {"success": value, "tasks": 12},
+        "train_cpu_s": 100.0, "signal": signal, "heldout": heldout, "outcome": outcome,
     }  # fmt: skip
     (folder / f"{cell.name}.json").write_text(json.dumps(found))
 

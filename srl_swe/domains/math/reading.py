@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from srl_swe_envs.errors import ConfigError
 
+from ...bounds import CountOrNone
 from .answers import final_answer
 from .segmenter import segment
 from .solutions import Solution, SolutionStep, UnparsableSolution, numbered_steps
@@ -26,7 +27,7 @@ class MathReading:
     boundaries: Literal["numbered", "automatic", "either"] = "numbered"
     """`numbered`: `1. **Title** body`, others are dropped; `automatic`: the segmenter; `either`: it where there are no
     numbers. A row with a list `steps` has its boundaries given."""
-    segment_chars: int = 80
+    segment_chars: CountOrNone = 80
     """Shorter pieces of the segmenter join their neighbours."""
     problem_key: str = ""
     """Key of the problem; empty: `problem` or `question`."""

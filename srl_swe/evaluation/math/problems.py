@@ -21,6 +21,8 @@ class Problem:
     id: str
     text: str
     answer: str
+    place: str = ""
+    """`file:line`."""
 
     @property
     def key(self) -> str:
@@ -39,11 +41,19 @@ def read_problems(files: Sequence[Path], *, limit: int = 0) -> tuple[Problem, ..
         found += problems[: limit or None]
     if not found:
         raise ConfigError("no problems: name one or more files")
-    keys = [problem.key for problem in found]
-    twice = next((key for key in keys if keys.count(key) > 1), None)
-    if twice is not None:
-        raise ConfigError(f"two problems are both {twice}: files need different names, rows different ids")
+    _check_names(found)
     return tuple(found)
+
+
+def _check_names(problems: Sequence[Problem]) -> None:
+    named: dict[str, Problem] = {}
+    for problem in problems:
+        first = named.setdefault(problem.key, problem)
+        if first is not problem:
+            raise ConfigError(
+                f"{problem.place}: a problem named {problem.key}, as in {first.place}: "
+                "files need different names, rows different ids"
+            )
 
 
 def _problem(row: Row | Dropped, file: Path, number: int) -> Problem:
@@ -57,4 +67,4 @@ def _problem(row: Row | Dropped, file: Path, number: int) -> Problem:
     except ValueError as error:
         raise ConfigError(f"{row.place}: {error}") from error
     name = row.values.get("id", row.values.get("idx", number))
-    return Problem(set=file.stem, id=str(name), text=text, answer=answer)
+    return Problem(set=file.stem, id=str(name), text=text, answer=answer, place=row.place)

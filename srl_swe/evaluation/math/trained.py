@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srl_swe_envs.errors import ConfigError
 
-from ..trained import best_model
+from ..trained import best_model, run_config, run_record
 
 if TYPE_CHECKING:
     from .run import MathOptions
@@ -26,7 +24,7 @@ def with_trained_run(options: MathOptions) -> MathOptions:
     run = Path(place)
     if kind not in ("checkpoint", "vllm") or not (run / "config.toml").is_file():
         return options
-    config = tomllib.loads((run / "config.toml").read_text(encoding="utf-8"))
+    config = run_config(run)
     if config.get("data", {}).get("domain") != "math":
         raise ConfigError(f"{run}: not a run on mathematics; name its checkpoint folder to evaluate it all the same")
     prompt = config.get("prompt", {})
@@ -51,6 +49,6 @@ def _made_by_episodes(model: Path) -> bool:
 
 def _learned(run: Path) -> frozenset[str]:
     """Digests of the problems whose steps or answers the run learned."""
-    data = json.loads((run / "data.json").read_text(encoding="utf-8"))
-    kept = [json.loads(path.read_text(encoding="utf-8")) for path in run.glob("*/tasks.json")]
-    return frozenset(data["train"].get("tasks", ())).union(*(one["tasks"] for one in kept))
+    data = run_record(run / "data.json").get("train", {})
+    played = [run_record(path) for path in run.glob("*/tasks.json")]
+    return frozenset(data.get("tasks", ())).union(*(one.get("tasks", ()) for one in played))

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from srl_swe_envs.errors import ConfigError
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingParams:
@@ -28,11 +26,11 @@ class SamplingParams:
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
-            raise ConfigError(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1")
+            raise ValueError(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1")
         if self.temperature <= 0:
-            raise ConfigError(f"temperature is {self.temperature}; use greedy = true for the most likely tokens")
+            raise ValueError(f"temperature is {self.temperature}; use greedy=True for the most likely tokens")
         if not 0 < self.top_p <= 1:
-            raise ConfigError(f"top_p is {self.top_p}; it must be in (0, 1]")
+            raise ValueError(f"top_p is {self.top_p}; it must be in (0, 1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

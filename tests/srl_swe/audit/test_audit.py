@@ -11,6 +11,7 @@ import pytest
 from srl_swe.audit.effects import another_effect, programs
 from srl_swe.cli import main
 from srl_swe.config import config_to_toml
+from srl_swe.domains.math.solutions import problem_digest
 from srl_swe.evaluation.store import RunFolder
 from srl_swe.rollout import Rollout, RolloutTurn, rollout_to_json
 from srl_swe.training.settings import DataSettings, PromptSettings, RunSettings
@@ -174,7 +175,7 @@ def test_programs_are_the_first_words_of_a_commands_parts() -> None:
 
 
 def test_a_run_on_mathematics_is_audited_for_copies_thoughts_and_outcomes(tmp_path: Path, capsys: Any) -> None:
-    rows = [{"id": n, "problem": f"p{n}", "solution": f"1. **A** {n}\n2. **B** \\boxed{{{n}}}"} for n in range(3)]
+    rows = [{"problem": f"p{n}", "solution": f"1. **A** {n}\n2. **B** \\boxed{{{n}}}"} for n in range(3)]
     (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     folder = tmp_path / "run"
     (folder / "1-sft").mkdir(parents=True)
@@ -184,7 +185,7 @@ def test_a_run_on_mathematics_is_audited_for_copies_thoughts_and_outcomes(tmp_pa
     )
     (folder / "config.toml").write_text(config_to_toml(settings))
     (folder / "data.json").write_text(json.dumps({"base": str(tmp_path)}))
-    sample = {"kind": "heldout", "step": 1, "group": "data/0#1", "expert": "", "similarity": 0.4}
+    sample = {"kind": "heldout", "step": 1, "group": "data/1#1", "expert": "", "similarity": 0.4}
     (folder / "1-sft/samples.jsonl").write_text(
         "".join(
             json.dumps({**sample, "reply": f"<think>a</think>{text}"}) + "\n" for text in ("1. **A** 0", "else", "")
@@ -196,7 +197,8 @@ def test_a_run_on_mathematics_is_audited_for_copies_thoughts_and_outcomes(tmp_pa
             for sample_number, replies in enumerate((right, ["<think></think>nonsense"])):
                 key = f"data/{number}", sample_number
                 evaluation.rollouts.append(key, {"replies": replies, "stop": "answered", "tokens": 1})
-                evaluation.grades.append(key, {"correct": sample_number == 0, "answer": str(number)})
+                grade = {"correct": sample_number == 0, "answer": str(number), "problem": problem_digest(f"p{number}")}
+                evaluation.grades.append(key, grade)
     assert main(["audit", str(folder)]) == 0
     found = json.loads((folder / "audit.json").read_text())
     assert found["copies"]["1-sft heldout"]["first_half"] == 0.5

@@ -126,8 +126,10 @@ def test_a_second_process_is_kept_out_and_told_so(tmp_path: Path):
 
 
 def test_other_settings_for_the_same_folder_are_refused_by_name(tmp_path: Path):
-    with RunFolder.open(tmp_path / "run", {"policy": "gold", "samples": 1}):
-        pass
+    with RunFolder.open(tmp_path / "run", {"policy": "gould", "samples": 1}):
+        pass  # refused before anything came of it
+    with RunFolder.open(tmp_path / "run", {"policy": "gold", "samples": 1}) as folder:
+        folder.rollouts.append(("task", 0), {"patch": ""})
     with pytest.raises(ConfigError, match=r"was made with policy = 'gold', now it is 'empty'"):  # noqa: SIM117
         with RunFolder.open(tmp_path / "run", {"policy": "empty", "samples": 1}):
             pass

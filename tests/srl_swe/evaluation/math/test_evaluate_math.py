@@ -111,7 +111,6 @@ def test_a_real_model_is_sampled_and_a_killed_evaluation_goes_on_with_the_same_d
     ("change", "message"),
     [
         (["--k", "3", "--temperature", "0"], "samples need a --temperature above 0"),
-        (["--at-once", "0"], "at least 1"),
         (["--policy", "gold:"], "is not one of"),
         (["--policy", "checkpoint:nowhere"], "no such checkpoint"),
         (["--prompts", "nowhere"], "a prompt folder needs"),
