@@ -27,7 +27,7 @@ def thoughts_record(run: Audited) -> dict[str, dict[str, Any]]:
             "replies": len(said),
             "first_chars": mean_estimate(lengths[:third]).record(),
             "last_chars": mean_estimate(lengths[-third:]).record(),
-            "drift": _drift(updates, lengths).record(),
+            "drift": drift(updates, lengths).record(),
             "empty": sum(not length for length in lengths) / len(lengths),
             "hold_the_action": sum(bool(reply.text) and reply.text in reply.thought for _, reply in said) / len(said),
         }
@@ -72,7 +72,9 @@ def _said(run: Audited, stage: str, kind: str) -> list[tuple[Sample, Said]]:
     return sorted(pairs, key=lambda pair: pair[0].update)
 
 
-def _drift(updates: Sequence[float], lengths: Sequence[float]) -> Estimate:
+def drift(updates: Sequence[float], lengths: Sequence[float]) -> Estimate:
+    """Rank correlation of lengths with the training steps that they are of; the interval resamples them."""
+
     def correlation(places: Sequence[int]) -> float:
         return rank_correlation([updates[place] for place in places], [lengths[place] for place in places])
 

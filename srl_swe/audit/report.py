@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .effects import effects_record
+from .episodes import episodes_record
 from .habits import copies_record, thoughts_record
 from .outcomes import evaluations_of, outcome_record
 from .samples import read_run
@@ -26,12 +27,14 @@ def audit(run: Path, *, evaluations: Sequence[Path] = (), base: Path | None = No
         "wrapper": wrappers_record(read) if swe and read.steps else {},
         "thoughts": thoughts_record(read),
         "copies": copies_record(read) if read.steps else {},
+        "episodes": episodes_record(read),
     }
 
 
 def audit_text(found: Mapping[str, Any]) -> str:
     """The audit for a terminal."""
-    lines = [f"{found['samples']} sampled replies"]
+    episodes = sum(entry["episodes"] for entry in found["episodes"].values())
+    lines = [f"{found['samples']} sampled replies" + (f", {episodes} episodes" if episodes else "")]
     if found["steps_unknown"]:
         lines.append(f"the run's data can't be read, so that only thoughts are audited: {found['steps_unknown']}")
     lines += [
@@ -53,6 +56,10 @@ def audit_text(found: Mapping[str, Any]) -> str:
     if found["copies"]:
         lines += ["", "replies that repeat an earlier action, where the expert did not"]
         lines += _table(["stage", "replies", "first half", "second half", "experts repeat"], _copies(found["copies"]))
+    if found["episodes"]:
+        lines += ["", "episodes, in tokens (drift: rank correlation of length with training step)"]
+        lines += _table(["stage", "episodes", "reward", "turns", "first third", "last third", "drift", "ends", "signs"],
+                        _episodes(found["episodes"]))  # fmt: skip
     return "\n".join(lines)
 
 
@@ -90,6 +97,17 @@ def _copies(found: Mapping[str, Any]) -> Iterator[list[str]]:
     for name, entry in found.items():
         shares = [entry[which] for which in ("first_half", "second_half", "expert")]
         yield [name, str(entry["replies"]), *("-" if share is None else f"{share:.1%}" for share in shares)]
+
+
+def _episodes(found: Mapping[str, Any]) -> Iterator[list[str]]:
+    for name, entry in found.items():
+        lengths = [_estimate(entry[which], "{:.0f}") for which in ("first_tokens", "last_tokens")]
+        said = [
+            ", ".join(f"{what} {share:.0%}" for what, share in entry[which].items()) or "-"
+            for which in ("stops", "flags")
+        ]
+        figures = [str(entry["episodes"]), _number(entry["reward"]), f"{entry['turns']:.1f}"]
+        yield [name, *figures, *lengths, _estimate(entry["drift"]), *said]
 
 
 def _table(head: list[str], rows: Iterator[list[str]]) -> list[str]:

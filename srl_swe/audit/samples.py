@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,22 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeSample:
+    """One line of `samples.jsonl` of a stage that plays episodes."""
+
+    stage: str
+    kind: str
+    """`train` or `heldout_episodes`."""
+    update: int
+    stop: str
+    turns: int
+    tokens: int
+    flags: tuple[str, ...]
+    reward: float | None
+    """None where it has no part in its group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """What a well-formed reply holds."""
 
@@ -66,6 +82,7 @@ class Audited:
 
     settings: RunSettings
     samples: tuple[Sample, ...]
+    episodes: tuple[EpisodeSample, ...]
     steps: Mapping[tuple[str, int], Known]
     data: RunData | None
     missing: str = ""
@@ -97,19 +114,26 @@ class Audited:
 def read_run(run: Path, base: Path | None) -> Audited:
     """A run's folder; `base` is what the paths of its configuration are relative to, where `data.json` does not say.
 
-    Raises ConfigError when it is no run's folder or has no samples of steps.
+    Raises ConfigError when it is no run's folder or has no samples.
     """
     if not (run / "config.toml").is_file():
         raise ConfigError(f"{run}: not the folder of a training run; it has no config.toml")
     settings = load_config(RunSettings, run / "config.toml")
-    samples = tuple(sample for file in sorted(run.glob("*/samples.jsonl")) for sample in _samples(file))
-    if not samples:
-        raise ConfigError(f"{run}: no samples of steps; a run of `sft` or `srl` writes them as it is measured")
+    found = [sample for file in sorted(run.glob("*/samples.jsonl")) for sample in _samples(file)]
+    if not found:
+        raise ConfigError(f"{run}: no samples yet; a run writes them as it learns and is measured")
+    kept = Audited(
+        settings=settings,
+        samples=tuple(sample for sample in found if isinstance(sample, Sample)),
+        episodes=tuple(sample for sample in found if isinstance(sample, EpisodeSample)),
+        steps={},
+        data=None,
+    )
     try:
         data = load_data(settings, base or _base(run))
     except (ConfigError, OSError) as error:
-        return Audited(settings=settings, samples=samples, steps={}, data=None, missing=str(error))
-    return Audited(settings=settings, samples=samples, steps=dict(_steps(data, settings)), data=data)
+        return replace(kept, missing=str(error))
+    return replace(kept, steps=dict(_steps(data, settings)), data=data)
 
 
 def _base(run: Path) -> Path:
@@ -121,13 +145,11 @@ def _base(run: Path) -> Path:
         raise ConfigError(f"{run}/data.json does not say what paths are relative to; name it with --base") from error
 
 
-def _samples(file: Path) -> Iterator[Sample]:
+def _samples(file: Path) -> Iterator[Sample | EpisodeSample]:
     for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), start=1):
         try:
             values = json.loads(line)
         except ValueError:  # a run that was killed is cut off here, and writes the line again
-            continue
-        if "expert" not in values:  # an episode
             continue
         try:
             yield _sample(file.parent.name, values)
@@ -135,7 +157,18 @@ def _samples(file: Path) -> Iterator[Sample]:
             raise ConfigError(f"{file}:{number}: not a sample that a run writes: {error!r}") from error
 
 
-def _sample(stage: str, values: Mapping[str, Any]) -> Sample:
+def _sample(stage: str, values: Mapping[str, Any]) -> Sample | EpisodeSample:
+    if "expert" not in values:
+        return EpisodeSample(
+            stage=stage,
+            kind=values["kind"],
+            update=values["step"],
+            stop=values["stop"],
+            turns=values["turns"],
+            tokens=values["tokens"],
+            flags=tuple(values["flags"]),
+            reward=values["reward"],
+        )
     conversation, _, step = str(values["group"]).rpartition("#")
     return Sample(
         stage=stage,

@@ -139,7 +139,7 @@ def test_what_can_not_be_audited_is_one_line(run: Path, tmp_path: Path, capsys: 
     assert main(["audit", str(tmp_path)]) == 2
     assert "not the folder of a training run" in capsys.readouterr().err
     assert main(["audit", str(run)]) == 2
-    assert "no samples of steps" in capsys.readouterr().err
+    assert "no samples yet" in capsys.readouterr().err
     (run / "1-srl/samples.jsonl").write_text(json.dumps(line(0, EXPERT[0], update=0)) + "\n")
     assert main(["audit", str(run), "--evaluation", str(tmp_path / "nowhere")]) == 2
     assert "not an evaluation's folder" in capsys.readouterr().err
@@ -172,6 +172,24 @@ def test_effects_are_told_apart_by_tool_program_file_and_changed_lines(
 
 def test_programs_are_the_first_words_of_a_commands_parts() -> None:
     assert programs("cd /x && A=1 B=2 python -m pytest | tail -3; ls") == ("cd", "python", "tail", "ls")
+
+
+def test_episodes_are_counted_by_what_they_earned_how_they_ended_and_how_long_they_are(run: Path, capsys: Any) -> None:
+    def episode(update: int, stop: str, reward: float | None, *flags: str) -> dict[str, Any]:
+        figures = {"reward": reward, "similarity": None, "status": "scored", "reason": "", "tokens": 10 + update}
+        named = {"kind": "train", "step": update, "group": "t0#0", "reply": "...", "stop": stop, "turns": 2}
+        return {**named, "flags": list(flags), **figures}
+
+    stops = ("submitted", "turn_limit", "submitted", "infra")
+    lines = [episode(n, stop, None if stop == "infra" else float(n == 2)) for n, stop in enumerate(stops)]
+    lines.append(episode(9, "submitted", 1.0, "git_history"))
+    found = audited(run, lines)
+    assert (found["samples"], found["thoughts"]) == (0, {})
+    (entry,) = found["episodes"].values()
+    assert (entry["episodes"], entry["reward"], entry["flags"]) == (5, 0.5, {"git_history": 0.2})
+    assert entry["stops"] == {"submitted": 0.6, "turn_limit": 0.2, "infra": 0.2}
+    assert (entry["first_tokens"]["value"], entry["last_tokens"]["value"], entry["drift"]["value"]) == (10, 19, 1.0)
+    assert "submitted 60%, turn_limit 20%, infra 20%" in capsys.readouterr().out
 
 
 def test_a_run_on_mathematics_is_audited_for_copies_thoughts_and_outcomes(tmp_path: Path, capsys: Any) -> None:

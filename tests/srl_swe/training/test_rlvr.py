@@ -70,6 +70,10 @@ def test_tests_reward_episodes_and_their_rewards_move_the_model(workdir: Path, c
     summary = json.loads((workdir / "outcome/summary.json").read_text())
     assert 0.0 <= summary["stages"][1]["heldout"]["resolved"] <= 1.0
     assert "resolved" in capsys.readouterr().out
+    assert main(["audit", str(workdir / "outcome")]) == 0
+    audit = json.loads((workdir / "outcome/audit.json").read_text())
+    assert audit["episodes"]["1-rlvr train"]["episodes"] == len(samples)
+    assert "1-rlvr heldout_episodes" in audit["episodes"]
 
 
 def test_the_bridge_moves_back_with_success_and_drops_what_can_not_be_repeated(workdir: Path) -> None:
