@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from srl_swe.config import parse_config
 from srl_swe.domains.math.prompts import load_math_prompts
 from srl_swe.domains.math.scoring import MathScorer
 from srl_swe.domains.math.solutions import Solution, SolutionStep
@@ -79,7 +80,7 @@ def test_only_pivots_stay_and_those_that_vary_most_come_more_often() -> None:
 
 def test_settings_that_can_not_be_are_refused() -> None:
     with pytest.raises(ConfigError, match="at least 2"):
-        PivotSettings(replies=1)
+        parse_config(PivotSettings, {"replies": 1})
 
 
 def test_chunks_cover_all_steps_once_and_do_not_depend_on_each_other(tmp_path: Path) -> None:
