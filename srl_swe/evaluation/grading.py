@@ -32,6 +32,8 @@ OUTCOMES: tuple[OutcomeName, ...] = ("resolved", "unresolved", "empty", "not_app
 HardenedWhen: TypeAlias = Literal["resolved", "always", "never"]
 
 _ATTEMPTS = 3
+_OWN_FAULT = "out_of_memory"
+"""swebench's reason that a patch can be to blame for: a container has the memory that its tests need."""
 LOG_NAME = "test_output.txt"
 """The file names are those of swebench's run folders."""
 
@@ -184,7 +186,7 @@ def grade_log(row: Row, patch: str, logs: Path, run: GradingRun) -> Grade:
         notes=tuple(notes),
         failed_tests=tuple(failed[:20]),
         duration_s=run.duration_s,
-        doubt=found.infra_reason if not found.resolved else "",
+        doubt=found.infra_reason if found.infra_reason not in ("", _OWN_FAULT) and not found.resolved else "",
     )
 
 
