@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from srl_swe.config_reference import reference
+from srl_swe.training.reference import reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

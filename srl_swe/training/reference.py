@@ -1,6 +1,6 @@
 """Every key of a training run's configuration as Markdown, from the settings themselves.
 
-`python -m srl_swe.config_reference > docs/configuration.md`
+`python -m srl_swe.training.reference > docs/configuration.md`
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from .training.settings import RunSettings
+from .settings import RunSettings
 
 _HEAD = """\
 # Configuration
@@ -23,7 +23,7 @@ one line with the file, the line and what is expected; nothing is read from the 
 configuration file, also where they come from `--set`. `--set KEY=VALUE` sets any key from the command line, as
 `--set srl.batch=64` or `--set 'data.train=["logs/*.jsonl"]'`. A run's folder keeps all values as `config.toml`.
 
-This page is written by `python -m srl_swe.config_reference`.
+This page is written by `python -m srl_swe.training.reference`.
 """
 _TYPES = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}
 
