@@ -38,8 +38,13 @@ def write_experts(domain: Domain, folder: Path, *, count: int, seed: int) -> Pat
 def write_held_out_problems(folder: Path) -> Path:
     """The held-out problems of the arms' kinds."""
     path = folder / "math-held-out.jsonl"
-    path.write_text("".join(f"{row}\n" for row in _problems("held_out", start=False)), encoding="utf-8")
+    path.write_text("".join(f"{row}\n" for row in held_out_problems()), encoding="utf-8")
     return path
+
+
+def held_out_problems() -> list[str]:
+    """Their rows, as JSON."""
+    return _problems("held_out", start=False)
 
 
 def _drawn_trajectories(chosen: Sequence[Trajectory], count: int, seed: int) -> list[Trajectory]:

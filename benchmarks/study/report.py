@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from srl_swe.intervals import Estimate, mean_estimate
 
 from .arms import BY_NAME, CURVE, DOMAINS, EXPERTS, SEEDS, Domain, arms, piece
+from .contrast import wrong_result_reward
 from .plot import Line, line_plot
 
 Figures: TypeAlias = Mapping[int, Mapping[str, Any]]
@@ -175,6 +176,7 @@ def page(template: str, results: Results) -> str:
     filled = template.replace("<!-- state -->", state(results))
     for domain in DOMAINS:
         filled = filled.replace(f"<!-- table {domain} -->", table(results, domain))
+    filled = filled.replace("<!-- contrast -->", f"{wrong_result_reward():.2f}")
     return filled.replace("<!-- verdicts -->", verdicts(results))
 
 
