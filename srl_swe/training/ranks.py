@@ -78,7 +78,7 @@ def wait() -> None:
 
 @contextmanager
 def together(out: Path) -> Iterator[None]:
-    """Ends this rank with one line when another one is gone; alone, it does nothing."""
+    """All ranks end at one time; one whose partner is gone ends with one line. Alone, it does nothing."""
     if _state().num_processes == 1:
         yield
         return
@@ -90,6 +90,9 @@ def together(out: Path) -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+        wait()
+        # at the interpreter's exit the groups' threads may outlive what they use, which aborts the process
+        _state().destroy_process_group()
     except RuntimeError as error:
         if not _is_lost(error):
             raise
