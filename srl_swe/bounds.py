@@ -27,8 +27,8 @@ class Bounds:
 
 
 Count: TypeAlias = Annotated[int, Bounds(1)]
-Group: TypeAlias = Annotated[int, Bounds(2)]
-"""The size of something whose members are compared."""
+GroupSize: TypeAlias = Annotated[int, Bounds(2)]
+"""Of replies that are compared with each other."""
 CountOrNone: TypeAlias = Annotated[int, Bounds(0)]
 """A count whose 0 means none, or no limit."""
 Seed: TypeAlias = Annotated[int, Bounds(0, 2**32 - 1)]

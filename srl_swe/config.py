@@ -26,14 +26,16 @@ T = TypeVar("T")
 def load_config(kind: type[T], path: Path, overrides: Iterable[str] = ()) -> T:
     """The configuration in a TOML file with `key=value` overrides (dotted keys, TOML values or bare text) applied."""
     text = read_text(path)
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
+    table = _toml(path, text)
     set_by: dict[tuple[str, ...], str] = {}
     for override in overrides:
         set_by[_override(table, override)] = override
     return parse_config(kind, table, _Source(str(path), text, set_by))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; raises ConfigError."""
+    return _toml(path, read_text(path))
 
 
 def read_text(path: Path) -> str:
@@ -86,6 +88,13 @@ class _Source:
             elif (key := re.match(r"\s*([\w.\"'-]+)\s*=", line)) and (*table, *key[1].split(".")) == path:
                 return number
         return None
+
+
+def _toml(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
 
 
 def _override(table: dict[str, Any], override: str) -> tuple[str, ...]:

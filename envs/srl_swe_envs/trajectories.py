@@ -126,7 +126,7 @@ def action_from_json(record: dict[str, Any]) -> Action:
     if record["kind"] == "View" and values.get("lines") is not None:
         values["lines"] = tuple(values["lines"])
     action: Action = kinds[record["kind"]](**values)
-    for field in fields(action):
+    for field in fields(action):  # whose types are the annotations' text
         if field.type == "str" and not isinstance(getattr(action, field.name), str):
             raise TypeError(f"{field.name}: text is expected, not {getattr(action, field.name)!r}")
     return action

@@ -6,8 +6,7 @@ import math
 from collections import Counter
 from typing import Any
 
-from ..intervals import mean_estimate
-from .habits import drift
+from .habits import lengths_record
 from .samples import Audited
 
 
@@ -24,14 +23,11 @@ def episodes_record(run: Audited) -> dict[str, dict[str, Any]]:
         )
         rewards = [one.reward for one in episodes if one.reward is not None]
         lengths = [float(one.tokens) for one in episodes]
-        third = max(1, len(episodes) // 3)
         found[f"{stage} {kind}"] = {
             "episodes": len(episodes),
             "reward": math.fsum(rewards) / len(rewards) if rewards else None,
             "turns": sum(one.turns for one in episodes) / len(episodes),
-            "first_tokens": mean_estimate(lengths[:third]).record(),
-            "last_tokens": mean_estimate(lengths[-third:]).record(),
-            "drift": drift([float(one.update) for one in episodes], lengths).record(),
+            **lengths_record([float(one.update) for one in episodes], lengths, "tokens"),
             "stops": _shares(Counter(one.stop for one in episodes), len(episodes)),
             "flags": _shares(Counter(flag for one in episodes for flag in set(one.flags)), len(episodes)),
         }

@@ -22,12 +22,9 @@ def thoughts_record(run: Audited) -> dict[str, dict[str, Any]]:
             continue
         lengths = [float(len(reply.thought)) for _, reply in said]
         updates = [float(sample.update) for sample, _ in said]
-        third = max(1, len(said) // 3)
         found[stage] = {
             "replies": len(said),
-            "first_chars": mean_estimate(lengths[:third]).record(),
-            "last_chars": mean_estimate(lengths[-third:]).record(),
-            "drift": drift(updates, lengths).record(),
+            **lengths_record(updates, lengths, "chars"),
             "empty": sum(not length for length in lengths) / len(lengths),
             "hold_the_action": sum(bool(reply.text) and reply.text in reply.thought for _, reply in said) / len(said),
         }
@@ -72,9 +69,18 @@ def _said(run: Audited, stage: str, kind: str) -> list[tuple[Sample, Said]]:
     return sorted(pairs, key=lambda pair: pair[0].update)
 
 
-def drift(updates: Sequence[float], lengths: Sequence[float]) -> Estimate:
-    """Rank correlation of lengths with the training steps that they are of; the interval resamples them."""
+def lengths_record(updates: Sequence[float], lengths: Sequence[float], unit: str) -> dict[str, Any]:
+    """Mean length in the first and the last third of training, and `drift`: the rank correlation of lengths, in the
+    order of training, with the training steps that they are of; its interval resamples them."""
+    third = max(1, len(lengths) // 3)
+    return {
+        f"first_{unit}": mean_estimate(lengths[:third]).record(),
+        f"last_{unit}": mean_estimate(lengths[-third:]).record(),
+        "drift": _drift(updates, lengths).record(),
+    }
 
+
+def _drift(updates: Sequence[float], lengths: Sequence[float]) -> Estimate:
     def correlation(places: Sequence[int]) -> float:
         return rank_correlation([updates[place] for place in places], [lengths[place] for place in places])
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from srl_swe_envs.errors import ConfigError
 
-from ..config import read_text
+from ..config import read_text, read_toml
 from .options import Options
 
 
@@ -24,7 +23,7 @@ def with_trained_run(options: Options) -> Options:
     run = Path(place)
     if kind not in ("checkpoint", "vllm") or not (run / "config.toml").is_file():
         return options
-    prompt = run_config(run).get("prompt", {})
+    prompt = read_toml(run / "config.toml").get("prompt", {})
     if prompt.get("folder") and options.prompts is None:
         raise ConfigError(f"{run}: it learned from the prompts in {prompt['folder']}; name them with --prompts")
     return replace(
@@ -48,15 +47,6 @@ def best_model(run: Path) -> Path:
     if not named.is_dir() and not inside.is_dir():
         raise ConfigError(f"{summary}: its model {named} is not there")
     return inside if inside.is_dir() else named
-
-
-def run_config(run: Path) -> dict[str, Any]:
-    """The configuration that a training run was made with; raises ConfigError when it can't be read."""
-    path = run / "config.toml"
-    try:
-        return tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
 
 
 def run_record(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from ..bounds import Count, CountOrNone, Group, NotNegative, Positive, PositiveShare, Share
+from ..bounds import Count, CountOrNone, GroupSize, NotNegative, Positive, PositiveShare, Share
 from .rollout.vllm_settings import VllmRollout
 
 
@@ -60,7 +60,7 @@ class StageSettings:
     """What every method's stage has: its length, its optimizer, and when it is measured."""
 
     batch: Count
-    """Units of learning per update."""
+    """Units of learning per update, at most one epoch's."""
     epochs: Positive
     """Passes over the units, when `max_steps` is 0."""
     max_steps: CountOrNone = 0
@@ -86,7 +86,7 @@ class SftSettings(StageSettings):
     """Supervised fine-tuning on the expert's replies (table 6: batch 64, lr 5e-6, cosine, warm-up 0.3, 3 epochs)."""
 
     batch: Count = 64
-    """Steps per update."""
+    """Steps per update, at most one epoch's."""
     epochs: Positive = 3.0
     """Passes over the steps, when `max_steps` is 0."""
     learning_rate: NotNegative = 5e-6
@@ -100,7 +100,7 @@ class SftSettings(StageSettings):
 class GroupSettings(StageSettings):
     """What methods that learn from groups of replies have besides (GRPO with DAPO's dynamic sampling)."""
 
-    replies: Group = 8
+    replies: GroupSize = 8
     """G."""
     clip: NotNegative = 0.2
     """Lower clip of the ratio."""
@@ -127,7 +127,7 @@ class PivotSettings:
 
     enabled: bool = False
     """Off: all steps are learned."""
-    replies: Group = 8
+    replies: GroupSize = 8
     """Asked of the start policy at every step."""
     min_std: NotNegative = 0.01
     """A step is flat unless the population standard deviation of its rewards exceeds this."""
@@ -144,7 +144,7 @@ class SrlSettings(GroupSettings):
     """Supervised reinforcement learning (table 8: batch 512, lr 5e-7, 8 rollouts, temperature 1, no KL)."""
 
     batch: Count = 512
-    """Groups per update."""
+    """Groups per update, at most one epoch's."""
     epochs: Positive = 30.0
     learning_rate: NotNegative = 5e-7
     expert_weight: NotNegative = 0.0
@@ -198,7 +198,7 @@ class RlvrSettings(GroupSettings):
     """Reinforcement learning from a verdict on whole episodes (table 7: batch 128, lr 5e-7, 8 rollouts, no KL)."""
 
     batch: Count = 128
-    """Tasks per update, each with a group of `replies` episodes."""
+    """Tasks per update, at most one epoch's, each with a group of `replies` episodes."""
     epochs: Positive = 30.0
     learning_rate: NotNegative = 5e-7
     start: Literal["task", "expert"] = "task"

@@ -37,7 +37,7 @@ _SCHEDULES: Mapping[str, str] = {"constant": "constant_with_warmup"}
 def check_reports(names: Sequence[str]) -> None:
     """Whether transformers can report to all of these; raises ConfigError."""
     try:
-        for callback in get_reporting_integration_callbacks(list(names)):
+        for callback in get_reporting_integration_callbacks(sorted({*names} - {"all", "none"})):
             callback()
     except (ValueError, RuntimeError, ImportError) as error:
         raise ConfigError(f"report_to: {error}") from error

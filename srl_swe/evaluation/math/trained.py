@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from srl_swe_envs.errors import ConfigError
 
-from ..trained import best_model, run_config, run_record
+from ...config import read_toml
+from ..trained import best_model, run_record
 
 if TYPE_CHECKING:
     from .run import MathOptions
@@ -24,7 +25,7 @@ def with_trained_run(options: MathOptions) -> MathOptions:
     run = Path(place)
     if kind not in ("checkpoint", "vllm") or not (run / "config.toml").is_file():
         return options
-    config = run_config(run)
+    config = read_toml(run / "config.toml")
     if config.get("data", {}).get("domain") != "math":
         raise ConfigError(f"{run}: not a run on mathematics; name its checkpoint folder to evaluate it all the same")
     prompt = config.get("prompt", {})

@@ -139,6 +139,7 @@ def test_fresh_throws_away_a_sweep_that_was_killed_early_but_nothing_for_a_missp
         [sys.executable, "-m", "srl_swe", *arguments(workdir)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     while not list((workdir / "out").glob("*/seed-0.log")):  # no run of it has ended
+        assert sweep.poll() is None, "the sweep ended before its first run began"
         time.sleep(0.05)
     sweep.kill()
     sweep.wait()
