@@ -91,7 +91,6 @@ def together(out: Path) -> Iterator[None]:
     try:
         yield
         wait()
-        # at the interpreter's exit the groups' threads may outlive what they use, which aborts the process
         _state().destroy_process_group()
     except RuntimeError as error:
         if not _is_lost(error):

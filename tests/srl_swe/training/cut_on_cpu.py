@@ -5,7 +5,6 @@ Everything but where accelerate looks for devices is as on GPUs: gloo stands in 
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from accelerate.state import PartialState
@@ -13,7 +12,7 @@ from accelerate.utils import DistributedType
 
 import srl_swe.training.methods
 import srl_swe.training.ranks
-from srl_swe.cli import main
+from srl_swe.__main__ import run
 
 
 def backend(*arguments: Any) -> tuple[str, DistributedType]:
@@ -30,4 +29,4 @@ if __name__ == "__main__":
     PartialState._prepare_backend = backend
     for module in (srl_swe.training.ranks, srl_swe.training.methods):
         module.on_cpu = with_accelerator  # type: ignore[attr-defined]
-    sys.exit(main(sys.argv[1:]))
+    run()

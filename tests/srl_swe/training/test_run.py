@@ -41,10 +41,15 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def rewards(out: Path) -> dict[int, tuple[float, float]]:
-    """Mean reward and gradient norm of each SRL update."""
+def losses(out: Path) -> list[tuple[int, float]]:
+    """Step and loss of each SFT update, as logged."""
+    return [(line["step"], line["loss"]) for line in lines(out / "1-sft/metrics.jsonl") if "loss" in line]
+
+
+def rewards(out: Path) -> list[tuple[int, float, float]]:
+    """Step, mean reward and gradient norm of each SRL update, as logged."""
     found = lines(out / "2-srl/metrics.jsonl")
-    return {line["step"]: (line["reward/mean"], line["grad_norm"]) for line in found if "reward/mean" in line}
+    return [(line["step"], line["reward/mean"], line["grad_norm"]) for line in found if "reward/mean" in line]
 
 
 def test_a_run_trains_both_stages_and_leaves_what_it_promises(workdir: Path) -> None:
@@ -60,7 +65,7 @@ def test_a_run_trains_both_stages_and_leaves_what_it_promises(workdir: Path) -> 
     assert after_srl["reward"] >= after_sft["reward"]  # the start stays when nothing beats it
     assert "after srl" in done.stdout
     assert Path(summary["model"], "model.safetensors").exists()
-    assert set(rewards(out)) == set(range(1, 7))
+    assert [step for step, *_ in rewards(out)] == list(range(1, 7))
     samples = lines(out / "2-srl/samples.jsonl")
     assert {"group", "reply", "expert", "reward", "status", "reason"} <= samples[0].keys()
     assert json.loads((out / "data.json").read_text())["train"]["used"] == 6
@@ -81,10 +86,24 @@ def test_every_schedule_warms_up(workdir: Path, schedule: str, rates: list[float
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_the_middle_ends_like_one_that_was_not(workdir: Path) -> None:
+def test_a_run_killed_in_each_stage_ends_like_one_that_was_not(workdir: Path) -> None:
     assert run(workdir).returncode == 0
-    whole = rewards(workdir / "out")
     (workdir / "out").rename(workdir / "whole")
+    for begun in ("1-sft/checkpoint-50", "2-srl/checkpoint-2"):
+        kill_after(workdir, workdir / "out" / begun / "complete")
+    partial = workdir / "out/2-srl/checkpoint-99"  # as a kill in the middle of saving leaves it
+    partial.mkdir()
+    done = run(workdir)
+    assert done.returncode == 0, done.stderr
+    assert not partial.exists()
+    for updates, count in ((losses, 100), (rewards, 6)):
+        found = updates(workdir / "out")
+        assert found == updates(workdir / "whole")
+        assert [step for step, *_ in found] == list(range(1, count + 1))
+
+
+def kill_after(workdir: Path, made: Path) -> None:
+    """Start the run, and kill it when it has made something."""
     process = subprocess.Popen(
         command(workdir),
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -92,17 +111,11 @@ def test_a_run_killed_in_the_middle_ends_like_one_that_was_not(workdir: Path) ->
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    while not (workdir / "out/2-srl/checkpoint-2/complete").exists():
-        assert process.poll() is None, "the run ended before its second SRL update was saved"
-        time.sleep(0.05)
+    while not made.exists():
+        assert process.poll() is None, f"the run ended before there was {made}"
+        time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    partial = workdir / "out/2-srl/checkpoint-99"  # as a kill in the middle of saving leaves it
-    partial.mkdir()
-    done = run(workdir)
-    assert done.returncode == 0, done.stderr
-    assert not partial.exists()
-    assert rewards(workdir / "out") == whole
 
 
 def test_a_run_that_was_moved_between_its_stages_goes_on_from_where_it_is_now(workdir: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
+from srl_swe.__main__ import run
 from srl_swe.learning.flat import flat_loss_backward
 from srl_swe.learning.rollout.decoder import generate
 from srl_swe.learning.rollout.sampling import SamplingParams
@@ -74,7 +75,7 @@ def shared(learn: Learn, mine: tuple[Tree, ...], ranks: int, *, checkpointing: b
     return {name: parameter.grad.full_tensor() for name, parameter in model.named_parameters()}
 
 
-def main() -> None:
+def main() -> int:
     """Compare all cases."""
     state = PartialState(cpu=True)
     torch.set_num_threads(1)
@@ -90,7 +91,8 @@ def main() -> None:
     if state.is_main_process:
         print(json.dumps(found))
     state.destroy_process_group()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -57,6 +57,16 @@ def test_the_backend_is_chosen_for_what_a_forward_meets_not_for_the_model_as_it_
     assert choose.cache_info().misses == after.misses
 
 
+def test_the_backend_may_be_chosen_within_a_checkpoint() -> None:
+    model = make_model("qwen3", torch.float32).train()
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    prepare(model)
+    choose.cache_clear()
+    trees = [make_tree(seed=3)]
+    loss_backward(model, trees, loss=LossConfig(), normaliser=Normaliser.of(trees), max_tokens=1000)
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
 @pytest.mark.parametrize("suffix", [0, 3])
 def test_block_masks_hold_every_visible_pair_and_call_full_only_what_is_full(suffix: int) -> None:
     tree = make_tree(trunk=120, ends=(7, 64, 65, 120), suffix=suffix, longest=30)
