@@ -27,6 +27,7 @@ from benchmarks.study.report import Results, curve, page  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "study" / "results"
 DOCS = ROOT / "docs"
+FIRST_ROUND = ROOT / "benchmarks" / "study" / "first_round"
 QUICK_SHARE = 0.125
 
 
@@ -75,7 +76,8 @@ def report(args: argparse.Namespace) -> int:
         raise SystemExit(f"{args.results}: results of different shares of the compute: {sorted(results.shares)}")
     template = (ROOT / "benchmarks/study/page.md").read_text(encoding="utf-8")
     args.docs.mkdir(parents=True, exist_ok=True)
-    (args.docs / "learning_study.md").write_text(page(template, results), encoding="utf-8")
+    text = page(template, results, Results(FIRST_ROUND))
+    (args.docs / "learning_study.md").write_text(text, encoding="utf-8")
     for domain in DOMAINS:
         if plot := curve(results, domain):
             (args.docs / f"learning_study_{domain}.svg").write_text(plot, encoding="utf-8")

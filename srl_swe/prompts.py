@@ -20,6 +20,8 @@ from srl_swe_envs.trajectories import Observation, Turn
 from .assets import ROOT
 from .conversations import Message, Role
 
+OBSERVATION_CHARS = 16000
+"""Longest observation that a model is shown when it learns, where nothing else is said."""
 _TEMPLATES = ("system", "task", "observation", "malformed")
 
 
@@ -108,6 +110,16 @@ def load_prompts(
         observation_chars=observation_chars,
         several=several,
     )
+
+
+def shown_rounds(history: str) -> int | None:
+    """How many rounds `full` (None: all) or `last:n` shows; raises ConfigError for any other text."""
+    if history == "full":
+        return None
+    number = history.removeprefix("last:")
+    if not history.startswith("last:") or not number.isdigit():
+        raise ConfigError("history: write 'full' or 'last:n' with n >= 0")
+    return int(number)
 
 
 def elide(observation: Observation, max_chars: int) -> Observation:

@@ -98,28 +98,32 @@ def run_episode(
     *,
     limits: EpisodeLimits = EpisodeLimits(),
     sampling: Sampling = Sampling(),  # noqa: B008
+    last_rounds: int | None = None,
     options: dict[str, Any] | None = None,
     said: Callable[[RolloutTurn], None] | None = None,
 ) -> Rollout:
     """Play one episode of a live or forked `SweEnv` to its end; `said` is called after each turn.
 
+    The model sees the last `last_rounds` replies with what came back, or all (see `prompt.history` of a training run).
     `options` go to `env.reset`. Raises WorkspaceError and PolicyError when the infrastructure failed.
     """
     started = time.monotonic()
     env.reset(options=options if options is not None else {"index": 0})
-    messages = [*prompts.opening(env.task)]
+    opening, rounds = prompts.opening(env.task), list[tuple[Message, Message]]()
     for past in env.turns:
-        messages += [prompts.reply(past), prompts.observation(past.observation or Observation(text=""))]
+        rounds.append((prompts.reply(past), prompts.observation(past.observation or Observation(text=""))))
     turns: list[RolloutTurn] = []
     stop: StopReason | None = None
     while stop is None:
+        first = 0 if last_rounds is None else max(0, len(rounds) - last_rounds)
+        messages = [*opening, *(message for pair in rounds[first:] for message in pair)]
         completion = policy.complete(messages, sampling, tools=prompts.tools)
         if completion.finish == "length" and not completion.completion_tokens:
             stop = "context_limit"
             break
         fresh, shown, stop = _round(env, completion, prompts, limits.max_turns - len(turns))
         turns += fresh
-        messages += [Message(role="assistant", content=completion.text), shown]
+        rounds.append((Message(role="assistant", content=completion.text), shown))
         if said is not None:
             for turn in fresh:
                 said(turn)

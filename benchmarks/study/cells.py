@@ -23,6 +23,9 @@ from .experts import write_experts, write_held_out_problems
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+TURN_TOKENS = "160"
+"""Longest reply on the tasks, as in `swe.toml`."""
+_LONGEST = "rollout.max_reply_tokens"
 ANSWERS = 4
 """Sampled attempts at each held-out problem, besides the greedy one."""
 
@@ -107,7 +110,9 @@ class Study:
         out = self.work / f"{cell.name}-resolved"
         tasks = load_demo_tasks("held_out")
         chosen = [tasks[(2 * i + 1) * len(tasks) // (2 * self.tasks)].id for i in range(self.tasks)]
-        limits = ("--max-turns", "14", "--max-tokens", "160", "--workers", str(self.tasks), "--workspace", "local")
+        arm = BY_NAME.get(cell.arm)
+        longest = arm.sets.get(_LONGEST, TURN_TOKENS) if arm else TURN_TOKENS  # a whole solution takes more than a turn
+        limits = ("--max-turns", "14", "--max-tokens", longest, "--workers", str(self.tasks), "--workspace", "local")
         policy = ("--policy", f"checkpoint:{trained}", "--no-selfcheck", "--seed", str(cell.seed))
         _srl_swe("evaluate", "--ids", *chosen, *policy, *limits, "--out", str(out), log=out)
         report = json.loads((out / "report.json").read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ are in neither; held-out problems are of the arms' kinds, with other numbers.
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,22 +25,31 @@ KINDS = {"start": "turn", "arms": "swaps"}
 def write_experts(domain: Domain, folder: Path, *, count: int, seed: int) -> Path:
     """A file of `count` experts of the arms' family, drawn by the seed; 0 stands for all of the start's family."""
     path = folder / f"{domain}-{count}-{seed}.jsonl"
+    fresh = _beside(path)
     if domain == "swe":
         read = list(read_logs([EXAMPLES / "train"]))
         chosen = [one for one in read if (one.task.repo in START_PACKAGES) == (count == 0)]
-        write_trajectories(path, _drawn_trajectories(chosen, count, seed))
+        write_trajectories(fresh, _drawn_trajectories(chosen, count, seed))
     else:
         rows = _problems("train", start=count == 0)
         drawn = random.Random(f"{seed}").sample(rows, count) if count else rows
-        path.write_text("".join(f"{row}\n" for row in drawn), encoding="utf-8")
+        fresh.write_text("".join(f"{row}\n" for row in drawn), encoding="utf-8")
+    fresh.replace(path)
     return path
 
 
 def write_held_out_problems(folder: Path) -> Path:
     """The held-out problems of the arms' kinds."""
     path = folder / "math-held-out.jsonl"
-    path.write_text("".join(f"{row}\n" for row in held_out_problems()), encoding="utf-8")
+    fresh = _beside(path)
+    fresh.write_text("".join(f"{row}\n" for row in held_out_problems()), encoding="utf-8")
+    fresh.replace(path)
     return path
+
+
+def _beside(path: Path) -> Path:
+    """A file of this process, which becomes the other at once: a cell that runs beside this one may be reading it."""
+    return path.with_name(f"{path.stem}.{os.getpid()}{path.suffix}")
 
 
 def held_out_problems() -> list[str]:

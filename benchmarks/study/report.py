@@ -117,19 +117,42 @@ def table(results: Results, domain: Domain) -> str:
     for name, title in (("start", "start"), *((arm.name, arm.title) for arm in arms(domain))):
         figures = results.of(domain, name)
         cells = [shown(mean_estimate(list(values(figures, metric).values()))) for _, metric in columns]
+        timed = values(figures, columns[-1][1])
         if name == "start":
             cells[-1] = ""
+        elif len(timed) < len(figures):  # a resumed run does not know what was used before
+            cells[-1] += f" ({len(timed)} seeds)"
         lines.append(f"| {title} | {' | '.join(cells)} | {len(figures)} |")
     return "\n".join(lines)
 
 
-def verdicts(results: Results) -> str:
+def compute(results: Results, domain: Domain) -> str:
+    """By how much arms' CPU time differs from SFT's, paired by seed: the least and the most, with their arms."""
+
+    def spent(result: Mapping[str, Any]) -> float | None:
+        found: float | None = result["train_cpu_s"]
+        return found
+
+    sft = values(results.of(domain, "sft"), spent)
+    ratios = []
+    for arm in arms(domain):
+        mine = values(results.of(domain, arm.name), spent)
+        both = sorted(mine.keys() & sft.keys())
+        if both and arm.name != "sft":
+            ratios.append((math.fsum(mine[seed] / sft[seed] for seed in both) / len(both), arm.title))
+    if not ratios:
+        return "not measured"
+    (low, least), (high, most) = min(ratios), max(ratios)
+    return f"{low:.2f} ({least}) to {high:.2f} times ({most})"
+
+
+def verdicts(results: Results, domains: Sequence[Domain] = DOMAINS) -> str:
     """Each claim on each domain, by success, by held-out reward and by similarity."""
     lines = [
         "| claim | domain | difference of success | | difference of reward | | difference of similarity | |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for domain in DOMAINS:
+    for domain in domains:
         rlvr, start = results.of(domain, "rlvr"), results.of(domain, "start")
         gain = difference(rlvr, start, success)
         kept, groups = _signal(rlvr)
@@ -139,7 +162,7 @@ def verdicts(results: Results) -> str:
             found = "contradicted" if found == "holds" else "not shown" if kept else "holds"
         lines.append(f"| RLVR alone finds no signal ({said}) | {domain} | {shown(gain)} | {found} | | | | |")
     for claim in CLAIMS:
-        for domain in claim.domains:
+        for domain in (one for one in claim.domains if one in domains):
             pair = results.of(domain, claim.better), results.of(domain, claim.worse)
             cells = []
             for metric in (success, heldout("reward"), heldout("similarity")):
@@ -171,11 +194,14 @@ def state(results: Results) -> str:
     return f"**Under way: {done} of {len(planned)} runs are in**; the tables say from how many seeds each row is."
 
 
-def page(template: str, results: Results) -> str:
+def page(template: str, results: Results, first_round: Results) -> str:
     """The document: a template with its tables filled in."""
     filled = template.replace("<!-- state -->", state(results))
+    before = f"{table(first_round, 'math')}\n\n{verdicts(first_round, ['math'])}"
+    filled = filled.replace("<!-- first round -->", before)
     for domain in DOMAINS:
         filled = filled.replace(f"<!-- table {domain} -->", table(results, domain))
+        filled = filled.replace(f"<!-- compute {domain} -->", compute(results, domain))
     filled = filled.replace("<!-- contrast -->", f"{wrong_result_reward():.2f}")
     return filled.replace("<!-- verdicts -->", verdicts(results))
 

@@ -74,9 +74,14 @@ class SweScorer:
     _steps: dict[tuple[str, int], StepInstance] = field(default_factory=dict)
 
     def add(self, trajectory: Trajectory) -> None:
-        """Make a trajectory's steps known."""
+        """Make a trajectory's steps known; raises ConfigError when another trajectory has its id."""
         for step in step_instances(trajectory, include_last=True, merge=self.merge):
-            self._steps[trajectory.id, step.index] = step
+            known = self._steps.setdefault((trajectory.id, step.index), step)
+            if experts_of(known) != experts_of(step):
+                raise ConfigError(
+                    f"two trajectories are both {trajectory.id}: their replies would be scored against each other's "
+                    "expert; give their records different ids"
+                )
 
     def score(
         self, conversation: str, step: int, replies: Sequence[str], *, truncated: Sequence[bool] = ()

@@ -115,9 +115,15 @@ def _protocol(options: Options, workspaces: Workspaces) -> Protocol:
         return AgentlessMiniProtocol(open_workspace=opener, thinking=options.thinking)
     return AgentProtocol(
         open_workspace=opener,
-        prompts=load_prompts(options.model.dialect, folder=options.prompts, several=options.several),
+        prompts=load_prompts(
+            options.model.dialect,
+            folder=options.prompts,
+            observation_chars=options.observation_chars,
+            several=options.several,
+        ),
         limits=options.episode,
         command_timeout_s=options.command_timeout_s,
+        last_rounds=options.last_rounds,
     )
 
 

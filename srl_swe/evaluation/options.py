@@ -30,6 +30,10 @@ class Options:
     prompts: Path | None = None
     several: bool = False
     """A reply may hold several actions, as a model that learned merged steps gives them."""
+    observation_chars: int = 0
+    """Longer observations keep their head and tail; 0 keeps what the workspace kept."""
+    last_rounds: int | None = None
+    """Rounds of history that the `agent` protocol shows; None shows all."""
     thinking: bool = False
     episode: EpisodeLimits = field(default_factory=EpisodeLimits)
     command_timeout_s: float = 60.0
@@ -57,4 +61,6 @@ class Options:
         settings |= {"max_tokens": self.sampling.max_tokens, "dialect": self.model.dialect, "model": self.model.model}
         settings |= {"max_turns": self.episode.max_turns, "command_timeout_s": self.command_timeout_s}
         settings |= {"several_actions": True} if self.several else {}
+        settings |= {"observation_chars": self.observation_chars} if self.observation_chars else {}
+        settings |= {"last_rounds": self.last_rounds} if self.last_rounds is not None else {}
         return settings | {"prompts": str(self.prompts) if self.prompts else ""}

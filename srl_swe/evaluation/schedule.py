@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 RESERVE_BYTES = 1 << 30
 """No further job is begun while less memory than this is free."""
-_STOP_PATIENCE_S = 8.0
+_STOP_PATIENCE_S = 20.0
 
 
 def worker_count(wanted: int, *, memory_per_job: int = 2 << 30) -> int:

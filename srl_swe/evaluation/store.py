@@ -40,6 +40,27 @@ def writing(path: Path | str) -> Iterator[None]:
         raise StoreError(f"{path} can't be written: {error.strerror or error}{hint}") from error
 
 
+def read_json_lines(path: Path) -> dict[Key, dict[str, Any]]:
+    """The last whole record of each key in a file that `JsonLines` wrote, which stays as it is; raises ConfigError."""
+    data = path.read_bytes()
+    return _records(data[: data.rfind(b"\n") + 1], path)
+
+
+def _records(whole: bytes, path: Path) -> dict[Key, dict[str, Any]]:
+    found: dict[Key, dict[str, Any]] = {}
+    for number, line in enumerate(whole.split(b"\n"), start=1):
+        if not line:
+            continue
+        try:
+            record = json.loads(line)
+            found[str(record["task"]), int(record["sample"])] = record
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"{path}:{number}: not a record of this program ({error}); remove the line to redo its task"
+            ) from error
+    return found
+
+
 class JsonLines:
     """An append-only file of JSON objects with a task id and a sample number."""
 
@@ -78,16 +99,7 @@ class JsonLines:
         whole = data.rfind(b"\n") + 1
         if whole < len(data):
             self._file.truncate(whole)
-        for number, line in enumerate(data[:whole].split(b"\n"), start=1):
-            if not line:
-                continue
-            try:
-                record = json.loads(line)
-                self.records[str(record["task"]), int(record["sample"])] = record
-            except (ValueError, KeyError, TypeError) as error:
-                raise ConfigError(
-                    f"{self._path}:{number}: not a record of this program ({error}); remove the line to redo its task"
-                ) from error
+        self.records = _records(data[:whole], self._path)
         return whole
 
 

@@ -10,13 +10,15 @@ from typing import Any
 from srl_swe_envs.errors import ConfigError
 
 from ..config import read_text, read_toml
+from ..prompts import OBSERVATION_CHARS, shown_rounds
 from .options import Options
 
 
 def with_trained_run(options: Options) -> Options:
     """Options whose `checkpoint:RUN` or `vllm:RUN` names the run's best model; others as they are.
 
-    The dialect is the run's, and its training data are checked against the evaluated tasks. Raises ConfigError when
+    The dialect and what is shown of history and observations are the run's, and its training data are checked against
+    the evaluated tasks. Raises ConfigError when
     the run has not ended, or learned from prompts of its own that `--prompts` does not name.
     """
     kind, _, place = options.policy.partition(":")
@@ -31,6 +33,8 @@ def with_trained_run(options: Options) -> Options:
         policy=f"{kind}:{best_model(run)}",
         model=replace(options.model, dialect=prompt.get("dialect", options.model.dialect)),
         several=options.several or prompt.get("merge_steps", 1) != 1,
+        observation_chars=prompt.get("observation_chars", OBSERVATION_CHARS),
+        last_rounds=shown_rounds(prompt.get("history", "full")),
         trained_in=options.trained_in or run,
     )
 

@@ -9,8 +9,9 @@ Message contents never turn into special tokens: an observation that holds `<|im
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from srl_swe_envs.errors import ConfigError
@@ -52,6 +53,7 @@ class ChatTokenizer:
 
     tokenizer: Any
     """A transformers tokenizer; ConfigError when it has no chat template or end-of-turn token."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.tokenizer.chat_template:
@@ -181,7 +183,8 @@ class ChatTokenizer:
     def _encode(self, text: str, *, special: bool = True) -> list[int]:
         if not text:
             return []
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special)
+        with self._lock:  # whether special tokens are split is a state of the tokenizer
+            ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special)
         return ids
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,9 +30,17 @@ class TextEmbedder:
     max_tokens: int
     """Longer texts are cut."""
     _known: OrderedDict[str, NDArray[np.float32]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row of length one per text, shape `(len(texts), hidden)`; the empty text's is all zeros."""
+        """One row of length one per text, shape `(len(texts), hidden)`; the empty text's is all zeros.
+
+        For any thread: worlds of episodes ask from many.
+        """
+        with self._lock:
+            return self._vectors(texts)
+
+    def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         fresh = sorted({text for text in texts if text not in self._known}, key=len)
         found: dict[str, NDArray[np.float32]] = {}
         for start in range(0, len(fresh), _ROWS):

@@ -73,8 +73,15 @@ def episode_reward(episode: SampledEpisode) -> StepReward:
 
 
 def success(group: Group) -> float | None:
-    """Mean reward of a group in [0, 1], malformed counting 0; None when no reward is known."""
-    known = [max(reward.value, 0.0) for reward in group.rewards if not math.isnan(reward.value)]
+    """Mean reward of a group in [0, 1]; malformed counts 0, as does an episode that a limit ended without a reward.
+
+    None when nothing is known.
+    """
+    known = [
+        0.0 if math.isnan(reward.value) else max(reward.value, 0.0)
+        for episode, reward in zip(episodes_of(group), group.rewards, strict=True)
+        if not (math.isnan(reward.value) and episode.ended)
+    ]
     return sum(known) / len(known) if known else None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +133,7 @@ class Sweep:
             command += ["--set", override]
         with _log(folder).open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=partial(_die_with, os.getpid())
             )
         return _Child(cell=cell, process=process, started=time.monotonic())
 
@@ -180,10 +182,12 @@ def _children() -> Iterator[list[_Child]]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Have the kernel end this process when the sweep is killed: two trainers in one folder would spoil it."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed before the kernel was told
+        os._exit(1)
 
 
 def _log(folder: Path) -> Path:

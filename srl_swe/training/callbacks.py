@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 
 from ..learning.episode_groups import SampledEpisode
 from ..learning.groups import Group, SampledReply
-from .folder import mark_complete
+from .folder import mark_complete, write_whole
 from .ranks import wait
 
 _SHOWN = (
@@ -150,7 +150,7 @@ def keep_lines_up_to(path: Path, step: int) -> None:
                 kept.append(line + "\n")
         except ValueError:  # the last line of a killed run may be cut off
             continue
-    path.write_text("".join(kept), encoding="utf-8")
+    write_whole(path, "".join(kept))
 
 
 def _not_a_number(value: Any) -> bool:

@@ -18,6 +18,7 @@ from ..domains.verdicts import Verdicts
 from ..episodes import Episodes
 from ..evaluation.schedule import processors
 from ..learning.heldout import spread
+from ..logs import Benchmark, contamination, read_benchmark
 from .data import RunData
 from .math_data import MathData
 from .math_episodes import math_episodes, math_problems
@@ -45,7 +46,7 @@ def check_episodes(settings: RunSettings, base: Path, data: RunData) -> None:
         return
     tasks = tasks_of(_place(stage.tasks, base))
     heldout = tasks_of(_place(stage.heldout_tasks, base)) if stage.heldout_tasks else tasks
-    _divided(stage, tasks, heldout, data.train.sources)
+    _divided(settings, tasks, heldout, data.train.sources, _benchmark(settings, base))
 
 
 @contextmanager
@@ -71,7 +72,8 @@ def _swe_episodes(settings: RunSettings, base: Path, data: RunData, domain: SweD
         live = live_heldout = stack.enter_context(_live(_place(stage.tasks, base), stage, run))
         if stage.heldout_tasks:
             live_heldout = stack.enter_context(_live(_place(stage.heldout_tasks, base), stage, run))
-        learned, measured = _divided(stage, live.tasks, live_heldout.tasks, data.train.sources)
+        benchmark = _benchmark(settings, base)
+        learned, measured = _divided(settings, live.tasks, live_heldout.tasks, data.train.sources, benchmark)
         yield EpisodeSets(
             train=_episodes(learned, live, domain, stage),
             heldout=_episodes(measured, live_heldout, domain, stage, follow=False),
@@ -81,16 +83,48 @@ def _swe_episodes(settings: RunSettings, base: Path, data: RunData, domain: SweD
 
 
 def _divided(
-    stage: RlvrStage, tasks: tuple[Task, ...], named_heldout: tuple[Task, ...], trajectories: Sequence[Trajectory]
+    settings: RunSettings,
+    tasks: tuple[Task, ...],
+    named_heldout: tuple[Task, ...],
+    trajectories: Sequence[Trajectory],
+    benchmark: Benchmark | None,
 ) -> tuple[tuple[Attempt, ...], tuple[Attempt, ...]]:
-    """What is learned and what is held out; raises ConfigError when nothing is left to learn from."""
-    heldout = spread(named_heldout, stage.max_heldout_tasks)
-    if not stage.heldout_tasks:
+    """What is learned and what is held out; raises ConfigError when nothing is left of either."""
+    stage = settings.rlvr
+    if not settings.data.include_contaminated:
+        allowed = tuple(task for task in tasks if not contamination(task, benchmark))
+        if tasks and not allowed:
+            raise ConfigError(
+                f"rlvr.tasks: all of {stage.tasks} are tasks of the benchmark ({contamination(tasks[0], benchmark)}); "
+                "data.include_contaminated = true learns them all the same"
+            )
+        tasks = allowed
+    if stage.heldout_tasks:
+        heldout = spread(named_heldout, stage.max_heldout_tasks)
+    else:
+        heldout = spread(_not_shown(settings, tasks, trajectories), stage.max_heldout_tasks)
         tasks = tuple(task for task in tasks if task not in heldout)
     tasks = tasks[: stage.max_tasks or None]
     if not tasks:
         raise ConfigError(f"rlvr.tasks: {stage.tasks} leaves no task to learn from")
     return _attempts(stage, tasks, trajectories), tuple(Attempt(task=task) for task in heldout)
+
+
+def _not_shown(settings: RunSettings, tasks: tuple[Task, ...], trajectories: Sequence[Trajectory]) -> tuple[Task, ...]:
+    """Tasks whose experts the run's other stages do not learn."""
+    if not {"sft", "srl"} & set(settings.stages):
+        return tasks
+    shown = {trajectory.task.id for trajectory in trajectories}
+    found = tuple(task for task in tasks if task.id not in shown)
+    if not found:
+        raise ConfigError(
+            f"rlvr.heldout_tasks: name a set; data.train has an expert's way for every task of {settings.rlvr.tasks}"
+        )
+    return found
+
+
+def _benchmark(settings: RunSettings, base: Path) -> Benchmark | None:
+    return read_benchmark(base / settings.data.benchmark) if settings.data.benchmark else None
 
 
 def _live(name: str, stage: RlvrStage, run: str) -> AbstractContextManager[LiveTasks]:

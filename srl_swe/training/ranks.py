@@ -95,6 +95,7 @@ def together(out: Path) -> Iterator[None]:
     except RuntimeError as error:
         if not _is_lost(error):
             raise
+        before = signal.SIG_IGN  # the launcher, too, ends ranks that are left; this one does so itself and says why
         raise RankLostError(f"{_name()} lost another rank; {advice} ({error})") from error
     finally:
         signal.signal(signal.SIGTERM, before)

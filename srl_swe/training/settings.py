@@ -23,6 +23,7 @@ from ..learning.settings import (
     TreeSettings,
 )
 from ..learning.tiny import TinyModel
+from ..prompts import OBSERVATION_CHARS, shown_rounds
 
 STAGES = ("sft", "srl", "rlvr")
 
@@ -44,7 +45,7 @@ class DataSettings:
     benchmark: str = ""
     """JSON Lines rows of the benchmark that the model will be evaluated on; see `srl-swe ingest --benchmark`."""
     include_contaminated: bool = False
-    """Also learn trajectories on tasks of SWE-bench Verified. Its resolve rate means nothing afterwards."""
+    """Also learn from tasks of SWE-bench Verified (logs, episodes). Its resolve rate means nothing afterwards."""
     max_tokens: Count = 32768
     """Longer trajectories are cut after the last step whose prompt still fits."""
     heldout_steps: CountOrNone = 0
@@ -65,7 +66,7 @@ class PromptSettings:
     """`full`, or `last:n` rounds; the paper's figure 4 shows `last:2`."""
     thoughts: bool = True
     """Show the expert's thoughts in the history; without them the expert's replies can't be learned by `sft`."""
-    observation_chars: Count = 16000
+    observation_chars: Count = OBSERVATION_CHARS
     """Longer observations keep their head and tail."""
     include_last: bool = False
     """Also learn the last turn (N instead of the paper's N-1 instances)."""
@@ -76,16 +77,12 @@ class PromptSettings:
     step: the paper's one-step ablation (table 3)."""
 
     def __post_init__(self) -> None:
-        if self.last_rounds is not None and self.last_rounds < 0:
-            raise ConfigError("history: write 'full' or 'last:n' with n >= 0")
+        shown_rounds(self.history)
 
     @property
     def last_rounds(self) -> int | None:
-        """Rounds of history shown; None shows all; -1 stands for a text that says neither."""
-        if self.history == "full":
-            return None
-        number = self.history.removeprefix("last:")
-        return int(number) if self.history.startswith("last:") and number.isdigit() else -1
+        """Rounds of history shown; None shows all."""
+        return shown_rounds(self.history)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +143,8 @@ class RlvrStage(RlvrSettings):
     """`demo:train`, a file that `srl-swe tasks make` wrote, or rows of a SWE-bench data set; on mathematics a file of
     problems with answers, and when empty the problems of `data.train`."""
     heldout_tasks: str = ""
-    """A set for the held-out resolve rate; when empty, `max_heldout_tasks` of `tasks` are held out."""
+    """A set for the held-out resolve rate; when empty, `max_heldout_tasks` of `tasks` are held out, and none
+    of them has an expert in `data.train` that `sft` or `srl` learn."""
     max_tasks: CountOrNone = 0
     """Learn from the first so many tasks only; 0 is all."""
     max_heldout_tasks: Count = 32

@@ -85,7 +85,7 @@ def test_differences_are_paired_by_seed(results: Results) -> None:
 
 
 def test_the_page_has_every_arm_and_a_verdict_on_every_claim(results: Results) -> None:
-    text = page("<!-- state -->\n<!-- table swe -->\n<!-- table math -->\n<!-- verdicts -->", results)
+    text = page("<!-- state -->\n<!-- table swe -->\n<!-- table math -->\n<!-- verdicts -->", results, results)
     assert text.startswith("All 145 runs of 5 seeds are in.")
     assert all(f"| {arm.title} |" in text for arm in ARMS)
     assert "SRL beats SFT on the same data | swe | 0.100 ± 0.000 | holds |" in text
@@ -103,6 +103,6 @@ def test_the_curve_is_an_image_with_a_mark_for_every_size(results: Results) -> N
 def test_a_study_that_has_just_begun_has_a_page_too(tmp_path: Path) -> None:
     keep(tmp_path, Cell(domain="math", arm="srl", experts=100, seed=0), 0.2)
     results = Results(tmp_path)
-    assert "not enough seeds" in page("<!-- verdicts -->", results)
-    assert "1 of 145 runs" in page("<!-- state -->", results)
+    assert "not enough seeds" in page("<!-- verdicts -->", results, results)
+    assert "1 of 145 runs" in page("<!-- state -->", results, results)
     assert curve(results, "swe") == ""

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--outdir", str(out), str(ROOT)]  # wheel from sdist, as pip does
-    subprocess.run(build, capture_output=True, check=True)
+    built = subprocess.run(build, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert built.returncode == 0, built.stdout
     return next(out.glob("*.whl"))
 
 
@@ -41,7 +42,9 @@ def test_the_wheel_holds_both_packages_and_the_assets_and_nothing_else(wheel: Pa
 def test_an_installed_wheel_finds_its_prompts_and_examples(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", system_site_packages=False, with_pip=True)
     python = tmp_path / "venv/bin/python"
-    subprocess.run([python, "-m", "pip", "install", "-q", str(wheel)], check=True, capture_output=True)
+    install = [python, "-m", "pip", "install", "-q", str(wheel)]
+    installed = subprocess.run(install, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert installed.returncode == 0, installed.stdout
     code = (
         "from srl_swe.prompts import load_prompts; from srl_swe.assets import ROOT; from srl_swe.logs import read_logs;"
         "load_prompts('xml'); print(sum(1 for _ in read_logs([ROOT / 'trajectories/examples/held_out'])))"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
+from srl_swe.conversations import Message
+from srl_swe.domains.swe import SweSteps
+from srl_swe.policies.protocol import Completion, Sampling
 from srl_swe.policies.scripted import Scripted
 from srl_swe.prompts import load_prompts
 from srl_swe.rollout import EpisodeLimits, run_episode
 from srl_swe_envs import SweEnv
 from srl_swe_envs.actions import Shell, Submit
-from srl_swe_envs.dialects import DIALECTS, render_actions
+from srl_swe_envs.dialects import DIALECTS, render_actions, render_reply
+from srl_swe_envs.dialects.reply import Reply
 from srl_swe_envs.tiny import open_tiny, tiny_task
+from srl_swe_envs.trajectories import Trajectory
 
 
 @pytest.fixture
@@ -53,3 +58,34 @@ def test_a_malformed_action_ends_the_reply_and_the_limit_counts_actions(live: Sw
     )
     assert [turn.malformed for turn in rollout.turns] == ["", "unknown_tool", ""]
     assert (rollout.stop, rollout.patch) == ("turn_limit", "")
+
+
+class Attentive(Scripted):
+    """Gives its replies one after the other, and keeps what it was shown."""
+
+    def __init__(self, replies: Sequence[str]) -> None:
+        super().__init__(replies)
+        self.shown: list[tuple[Message, ...]] = []
+
+    def complete(self, messages: Sequence[Message], sampling: Sampling, *, tools: Sequence[object] = ()) -> Completion:
+        self.shown.append(tuple(messages))
+        return Completion(text=self._replies[len(self.shown) - 1], finish="stop", prompt_tokens=1, completion_tokens=1)
+
+
+@pytest.mark.parametrize("last_rounds", [None, 0, 1, 2])
+def test_an_episode_shows_what_its_steps_would_show_in_training(live: SweEnv, last_rounds: int | None) -> None:
+    prompts = load_prompts("xml", observation_chars=20)
+    commands = ("seq 1000", "ls", "echo two", "ls -a")
+    actions = [*(Shell(command=command) for command in commands), Submit()]
+    policy = Attentive([render_reply(Reply(thought="so", action=action), "xml") for action in actions])
+    rollout = run_episode(live, policy, prompts, last_rounds=last_rounds)
+    assert rollout.stop == "submitted"
+    trajectory = Trajectory(id="t", task=live.task, turns=rollout.as_turns(), source="s")
+    steps = SweSteps(prompts=prompts, last_rounds=last_rounds, include_last=True)
+    expected = [
+        conversation.messages[: target.message]
+        for conversation in steps.conversations(trajectory)
+        for target in conversation.targets
+    ]
+    assert policy.shown == expected
+    assert len({len(shown) for shown in policy.shown}) == (5 if last_rounds is None else last_rounds + 1)

@@ -63,9 +63,7 @@ def _set(results: Sequence[Result], name: str) -> dict[str, Any]:
     rates = _rates(mine)
     if rates:
         samples = max(result.sample for result in mine)
-        accuracy[f"avg@{samples}"] = bootstrap_estimate(
-            len(rates), lambda places: math.fsum(rates[place] for place in places) / len(places)
-        ).record()
+        accuracy[f"avg@{samples}"] = _mean(rates).record()
     stops = Counter(result.stop for result in mine)
     return {
         "problems": len({result.problem for result in mine}),
@@ -74,6 +72,14 @@ def _set(results: Sequence[Result], name: str) -> dict[str, Any]:
         "no_answer": 1 - stops["answered"] / len(mine),
         "tokens": sum(result.tokens for result in mine) / len(mine),
     }
+
+
+def _mean(rates: Sequence[float]) -> Estimate:
+    """The mean of problems' rates. Where all are 0, or all are 1, resamples would give no width: Wilson's interval."""
+    if set(rates) in ({0.0}, {1.0}):
+        low, high = wilson_interval(sum(rates), len(rates))
+        return Estimate(value=rates[0], low=low, high=high, count=len(rates))
+    return bootstrap_estimate(len(rates), lambda places: math.fsum(rates[place] for place in places) / len(places))
 
 
 def _rates(results: Sequence[Result]) -> list[float]:

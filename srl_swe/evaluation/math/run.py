@@ -45,6 +45,10 @@ class MathOptions:
     """None: as the run was trained that the policy names; `whole` for any other model."""
     layout: Layout | None = None
     """None: likewise; `partial` for any other model."""
+    last_steps: int | None = None
+    """For `steps`: how many of the steps so far are shown, as the run was trained; None shows all."""
+    untold_titles: bool = False
+    """The run was shown each coming step's title (`math.next_title`), which nobody knows here."""
     max_steps: int = 24
     prompts: Path | None = None
     at_once: int = 16
@@ -58,6 +62,7 @@ class MathOptions:
         names = ("policy", "k", "temperature", "top_p", "max_tokens", "seed", "limit", "solve", "layout", "max_steps")
         settings = {name: getattr(self, name) for name in (*names, "at_once")}
         settings |= {"files": [str(file) for file in self.files], "greedy_only": list(self.greedy_only)}
+        settings |= {"last_steps": self.last_steps} if self.last_steps is not None else {}
         return settings | {"prompts": str(self.prompts) if self.prompts else "", "model": self.model.model}
 
 
@@ -69,6 +74,7 @@ def run_command(options: MathOptions) -> int:
         prompts=load_math_prompts(options.prompts),
         solve=options.solve or "whole",
         layout=options.layout or "partial",
+        last_steps=options.last_steps,
         max_steps=options.max_steps,
     )
     kind, _, place = options.policy.partition(":")
@@ -87,6 +93,8 @@ def run_command(options: MathOptions) -> int:
         report["trained_on"] = [problem.key for problem in problems if problem_digest(problem.text) in options.learned]
         write_atomically(options.out / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     print(report_text(report))
+    if options.untold_titles:
+        print("the model learned steps whose titles it was shown (math.next_title); here it had to go without them")
     if report["trained_on"]:
         print(f"{len(report['trained_on'])} of these problems were training problems: the figures mean little")
     print(f"report: {options.out / 'report.json'}")

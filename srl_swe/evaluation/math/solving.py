@@ -26,6 +26,8 @@ class Solving:
     solve: Solve = "whole"
     layout: Layout = "partial"
     """For `steps`: where the steps so far stand."""
+    last_steps: int | None = None
+    """For `steps`: show only the last n steps; None shows all."""
     max_steps: int = 24
 
 
@@ -61,10 +63,11 @@ def solve_all(problems: Sequence[str], how: Solving, ask: Ask) -> tuple[Attempt,
 def _messages(attempt: Attempt, how: Solving) -> tuple[Message, ...]:
     if how.solve == "whole":
         return how.prompts.whole(attempt.problem)
+    first = 0 if how.last_steps is None else max(0, len(attempt.steps) - how.last_steps)
     if how.layout == "partial":
-        return how.prompts.step(attempt.problem, attempt.steps)
+        return how.prompts.step(attempt.problem, attempt.steps[first:])
     messages = [*how.prompts.step(attempt.problem)]
-    for reply in attempt.replies:
+    for reply in attempt.replies[first:]:
         messages += [Message(role="assistant", content=reply.text), how.prompts.next()]
     return tuple(messages)
 

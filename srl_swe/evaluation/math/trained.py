@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from srl_swe_envs.errors import ConfigError
 
 from ...config import read_toml
+from ...prompts import shown_rounds
 from ..trained import best_model, run_record
 
 if TYPE_CHECKING:
@@ -32,13 +33,16 @@ def with_trained_run(options: MathOptions) -> MathOptions:
     if prompt.get("folder") and options.prompts is None:
         raise ConfigError(f"{run}: it learned from the prompts in {prompt['folder']}; name them with --prompts")
     model = best_model(run)
-    layout = config.get("math", {}).get("layout", "partial")
+    math = config.get("math", {})
+    layout = math.get("layout", "partial")
     stepwise = prompt.get("merge_steps", 1) and (layout == "turns" or not _made_by_episodes(model))
     return replace(
         options,
         policy=f"{kind}:{model}",
         solve=options.solve or ("steps" if stepwise else "whole"),
         layout=options.layout or layout,
+        last_steps=shown_rounds(prompt.get("history", "full")),
+        untold_titles=bool(math.get("next_title")),
         learned=_learned(run),
     )
 

@@ -23,13 +23,16 @@ class AgentProtocol:
     prompts: PromptSet
     limits: EpisodeLimits = field(default_factory=EpisodeLimits)
     command_timeout_s: float = 60.0
+    last_rounds: int | None = None
+    """Rounds of history that the model sees; None shows all."""
     name: str = "agent"
 
     @property
     def quirks(self) -> tuple[str, ...]:
         """The limits decide too: an agent that runs into one has its workspace's diff taken as the patch."""
+        seen = "" if self.last_rounds is None else f", of which the last {self.last_rounds} are seen"
         return (
-            f"dialect {self.prompts.dialect}, at most {self.limits.max_turns} turns; "
+            f"dialect {self.prompts.dialect}, at most {self.limits.max_turns} turns{seen}; "
             "an episode that ends without a submission is graded by the files as they are",
         )
 
@@ -44,6 +47,8 @@ class AgentProtocol:
             timeout_s=self.command_timeout_s,
         )
         try:
-            return run_episode(env, policy, self.prompts, limits=self.limits, sampling=sampling)
+            return run_episode(
+                env, policy, self.prompts, limits=self.limits, sampling=sampling, last_rounds=self.last_rounds
+            )
         finally:
             env.close()

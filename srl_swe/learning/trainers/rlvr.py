@@ -114,7 +114,8 @@ class RlvrTrainer(GroupTrainer):
         """Also move the start of the coming episodes."""
         state = self.episode_state
         if self.settings.start == "expert":
-            rates = [rate for group in gather_object(batch.seen) if (rate := success(group)) is not None]
+            known = [(group.trunk.conversation, rate) for group in batch.seen if (rate := success(group)) is not None]
+            rates = [rate for _, rate in sorted(gather_object(known))]  # the same however the ranks shared the tasks
             state.curriculum = state.curriculum.after(rates)
             self.record("bridge/turns", state.curriculum.turns)
             self.record("bridge/dropped", len(state.dropped))
@@ -152,7 +153,8 @@ class RlvrTrainer(GroupTrainer):
 def episode_tree(group: Group, *, by_turn: bool, settings: RlvrSettings) -> Tree:
     """A group's tree; episodes without a reward are no branches, so they are in no divisor either."""
     if by_turn:
-        columns = turn_advantages(group, epsilon=settings.epsilon, normalise=settings.normalise_advantages)
+        epsilon = settings.epsilon if settings.dynamic_sampling else 0.0
+        columns = turn_advantages(group, epsilon=epsilon, normalise=settings.normalise_advantages)
     else:
         columns = ()
     branches = []

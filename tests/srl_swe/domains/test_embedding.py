@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,12 @@ def test_an_encoder_serves_as_well_as_a_causal_model(causal: Path, tmp_path: Pat
 def test_a_place_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no config"):
         load_embedder(str(tmp_path))
+
+
+def test_threads_may_ask_at_once_also_when_vectors_are_forgotten(causal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srl_swe.learning.embedding._KEPT", 4)
+    how = scorer(causal)
+    texts = [f"ls {number}" for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda text: float(how.compare([text], [text])[0]), texts * 10))
+    assert found == pytest.approx([1.0] * 120)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from srl_swe.domains.swe import SweScorer, SweSteps
 from srl_swe.prompts import load_prompts
 from srl_swe_envs.actions import Shell, Submit
 from srl_swe_envs.dialects import DIALECTS, parse_actions
+from srl_swe_envs.errors import ConfigError
 from srl_swe_envs.tasks import Task
 from srl_swe_envs.trajectories import Observation, Trajectory, Turn
 
@@ -70,3 +72,12 @@ def test_the_scorer_knows_the_steps_that_conversations_have(merge: int) -> None:
         (reward,) = scorer.score("t", target.step, [expert])
         assert reward.value == 1.0
     assert scorer.expert("t", 0).split("\n")[0] == "ls"
+
+
+def test_two_trajectories_with_one_id_are_refused_unless_they_act_alike() -> None:
+    scorer = SweScorer(dialect="xml")
+    scorer.add(EXPERT)
+    scorer.add(replace(EXPERT, source="another"))
+    other = replace(EXPERT.turns[0], action=Shell(command="something else"))
+    with pytest.raises(ConfigError, match=f"two trajectories are both {EXPERT.id}"):
+        scorer.add(replace(EXPERT, turns=(other, *EXPERT.turns[1:])))

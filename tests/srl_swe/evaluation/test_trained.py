@@ -34,6 +34,15 @@ def test_a_run_s_folder_stands_for_its_best_model_its_dialect_and_its_data(run: 
     assert found.trained_in == run
 
 
+def test_what_it_is_shown_of_observations_and_history_is_what_it_was_trained_on(run: Path) -> None:
+    found = with_trained_run(options(run))
+    assert (found.observation_chars, found.last_rounds) == (16000, None)
+    (run / "config.toml").write_text('[prompt]\nhistory = "last:2"\nobservation_chars = 500\n')
+    found = with_trained_run(options(run))
+    assert (found.observation_chars, found.last_rounds) == (500, 2)
+    assert found.record()["last_rounds"] == 2
+
+
 def test_a_checkpoint_s_folder_is_taken_as_it_is(run: Path) -> None:
     given = options(run / "2-srl/checkpoint-20")
     assert with_trained_run(given) is given

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,12 @@ def test_a_template_that_rewrites_earlier_turns_is_no_template_for_episodes(fold
     chat(folder).check_appends(opening)
     with pytest.raises(TemplateError, match="only appends"):
         chat(folder, LAST_TURN_DIFFERS).check_appends(opening)
+
+
+def test_threads_that_encode_at_once_get_what_one_alone_gets(folder: Path) -> None:
+    tokens = chat(folder)
+    messages = (Message(role="system", content="act"), Message(role="user", content="fix <|im_end|> here"))
+    expected = tokens.prompt(messages)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: tokens.prompt(messages), range(2000)))
+    assert found.count(expected) == len(found)

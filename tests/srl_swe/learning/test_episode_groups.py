@@ -86,6 +86,8 @@ def test_success_is_the_mean_reward_of_what_is_known() -> None:
         success(group(episode((0, None), outcome=WON), episode((0, None)), episode((0, None), outcome=BROKEN))) == 0.5
     )
     assert success(group(episode((0, None), outcome=BROKEN))) is None
+    cut_off = replace(episode((0, None), outcome=StepReward.masked("turn_limit")), ended=False)
+    assert success(group(episode((0, None), outcome=WON), cut_off, cut_off, cut_off)) == 0.25
     spoken = [episode((0, reward)) for reward in scored(0.8, -1.0)]
     assert success(group(*spoken, by_outcome=False)) == pytest.approx(0.4)
 
@@ -137,3 +139,13 @@ def test_turns_of_a_broken_episode_are_in_no_turn_group() -> None:
     )
     assert turn_advantages(broken, epsilon=0.01)[:2] == turn_advantages(whole, epsilon=0.01)
     assert set(turn_advantages(broken, epsilon=0.01)[2]) == {0.0}
+
+
+def test_without_dynamic_sampling_turns_teach_however_little_they_deviate() -> None:
+    played = group(*(episode((0, reward)) for reward in scored(0.50, 0.51)), by_outcome=False)
+    with_it, without = (
+        episode_tree(played, by_turn=True, settings=replace(SETTINGS, epsilon=0.1, dynamic_sampling=wanted))
+        for wanted in (True, False)
+    )
+    assert [branch.advantages for branch in with_it.branches] == [(0.0, 0.0), (0.0, 0.0)]
+    assert [branch.advantages for branch in without.branches] == [(-1.0, -1.0), (1.0, 1.0)]

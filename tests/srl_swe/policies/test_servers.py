@@ -55,6 +55,7 @@ def serving(answer: Answer) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that have hung up
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1", asked
@@ -126,7 +127,7 @@ def hang_up(handler: BaseHTTPRequestHandler, n: int) -> None:
 def test_a_server_that_misbehaves_is_asked_again_then_given_up_with_a_policy_error(answer: Answer):
     with serving(answer) as (url, asked):
         with pytest.raises(PolicyError, match="no usable answer in 2 attempts"):
-            ask(url, timeout_s=0.5, attempts=2)
+            ask(url, timeout_s=2.0 if answer in (hang, drip) else 30.0, attempts=2)
         assert len(asked) == 2
 
 

@@ -37,9 +37,16 @@ def pids_of(url: str) -> list[int]:
     return [int(pid) for pid in name.split()]
 
 
+def alive(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def gone(pids: list[int], patience_s: float = 30.0) -> bool:
     deadline = time.monotonic() + patience_s
-    while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids):
+    while any(alive(pid) for pid in pids):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)

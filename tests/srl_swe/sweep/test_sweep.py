@@ -80,6 +80,7 @@ def test_a_killed_sweep_takes_its_run_along_and_goes_on_where_it_was(workdir: Pa
         assert sweep.poll() is None, "the sweep ended before its first run did"
         time.sleep(0.05)
     while not list((workdir / "out").glob("*/seed-1.log")):
+        assert sweep.poll() is None, "the sweep ended before its second run began"
         time.sleep(0.05)
     sweep.send_signal(signal.SIGKILL)
     sweep.wait()
@@ -101,7 +102,7 @@ def test_a_killed_sweep_takes_its_run_along_and_goes_on_where_it_was(workdir: Pa
 
 def trainers(workdir: Path) -> list[str]:
     """Processes that train in a folder."""
-    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in found.splitlines() if "srl_swe train" in line and str(workdir) in line]
 
 

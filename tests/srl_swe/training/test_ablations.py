@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from srl_swe.cli import main
+from srl_swe.config import load_config
 from srl_swe.learning.tiny import TinyModel, make_tiny_model
 from srl_swe.training.scorers import load_scorer
-from srl_swe.training.settings import RewardSettings
+from srl_swe.training.settings import RewardSettings, RunSettings
+from srl_swe.training.swe_data import SweData
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +71,11 @@ def test_every_ablation_trains_from_its_configuration(workdir: Path, start: Path
 )
 def test_the_scorer_that_compares_is_the_configurations(start: Path, settings: RewardSettings, name: str) -> None:
     assert load_scorer(settings, start.parent).name == name
+
+
+def test_what_a_step_is_and_shows_is_the_configurations(workdir: Path) -> None:
+    changes = ("prompt.history=last:1", "prompt.merge_steps=2", "prompt.include_last=true")
+    found = SweData(load_config(RunSettings, workdir / "run.toml", (*changes, "prompt.observation_chars=77")), workdir)
+    steps = found.steps
+    assert (steps.last_rounds, steps.merge, steps.include_last) == (1, 2, True)
+    assert (steps.prompts.observation_chars, steps.prompts.several, found.scorer.merge) == (77, True, 2)

@@ -133,8 +133,9 @@ def test_a_lost_rank_ends_the_run_with_one_line_and_a_checkpoint_to_go_on_from(w
     os.kill(second_rank(run.pid), signal.SIGKILL)
     _, said = run.communicate(timeout=300)
     assert run.returncode == 1
-    line = next(line for line in said.splitlines() if line.startswith("srl-swe: rank 0 of 2"))
-    assert "run the same command again" in line
+    lines = [line for line in said.splitlines() if line.startswith("srl-swe: rank 0 of 2")]
+    assert lines, said
+    assert "run the same command again" in lines[0]
     assert not (workdir / "out/summary.json").exists()
     assert main(arguments(workdir, "out", *changes)) == 0  # on one rank: how many there are may change
     assert main(arguments(workdir, "whole", *changes)) == 0

@@ -115,11 +115,15 @@ def test_similarity_rewards_every_turn_in_the_models_own_history(workdir: Path) 
         (("data.train=[]", "rlvr.start=expert"), "data.train"),
         (("rlvr.tasks=demo:nothing",), "demo:nothing is not a demo set"),
         (("rlvr.tasks=demo:train", "rlvr.start=expert"), "no trajectory of data.train"),
+        (('stages=["sft", "rlvr"]', 'rlvr.heldout_tasks=""'), "rlvr.heldout_tasks: name a set"),
+        (("data.train=[]", "data.benchmark=benchmark.jsonl"), "rlvr.tasks: all of"),
         (("rlvr.bridge.first_turns=0",), "at least 1"),
         (("rlvr.backend=docker",), "run in the local sandbox alone"),
     ],
 )
 def test_wrong_input_is_one_line(workdir: Path, capsys: Any, change: tuple[str, ...], message: str) -> None:
+    rows = [{"instance_id": f"values-{name}", "repo": "own/values", "problem_statement": "p"} for name in NAMES]
+    (workdir / "benchmark.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     capsys.readouterr()
     assert main([*arguments(workdir, "wrong", 'stages=["rlvr"]', "model.path=model", *change), "--fresh"]) == 2
     said = capsys.readouterr().err.strip()

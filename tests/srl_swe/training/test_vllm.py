@@ -26,6 +26,7 @@ from srl_swe.learning.rollout.vllm_settings import VllmRollout
 from srl_swe.learning.rollout.vllm_start import EngineNeeds, server_command
 from srl_swe.serving.process import running_server
 from srl_swe.training.folder import last_checkpoint
+from tests.srl_swe.serving.test_process import gone
 from tests.srl_swe.training.values import make_values
 
 pytestmark = [pytest.mark.vllm, pytest.mark.slow]
@@ -155,6 +156,14 @@ def test_episodes_come_from_the_served_weights_turn_by_turn(vllm_python: str, tm
     assert all(line["episode/turns"] > 1 for line in found)
 
 
+def arguments_of(process: psutil.Process) -> list[str]:
+    """A process's command line; empty when it has ended."""
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:
+        return []
+
+
 def test_a_server_killed_in_the_middle_ends_the_run_with_a_whole_checkpoint(
     vllm_python: str, started: tuple[Path, Path]
 ) -> None:
@@ -172,14 +181,14 @@ def test_a_server_killed_in_the_middle_ends_the_run_with_a_whole_checkpoint(
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.1)
         family = psutil.Process(process.pid).children(recursive=True)
-        server = next(one for one in family if one.cmdline()[1:3] == ["-m", "vllm.entrypoints.openai.api_server"])
+        server = next(one for one in family if arguments_of(one)[1:3] == ["-m", "vllm.entrypoints.openai.api_server"])
         server.send_signal(signal.SIGKILL)
         said = process.communicate(timeout=120)[1].strip().splitlines()
     finally:
         process.kill()
     assert process.returncode == 1
     assert "the vLLM server ended with status 137; its log: " in said[-1]
-    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert gone([one.pid for one in family])
     checkpoint = last_checkpoint(workdir / "killed/1-srl")
     assert checkpoint is not None
     load_model(str(checkpoint), dtype="float32")

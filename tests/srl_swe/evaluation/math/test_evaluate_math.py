@@ -11,7 +11,9 @@ import pytest
 
 from srl_swe.cli import main
 from srl_swe.conversations import Message
-from srl_swe.domains.math.prompts import load_math_prompts
+from srl_swe.domains.math.prompts import load_math_prompts, step_reply
+from srl_swe.domains.math.solutions import Solution, SolutionStep
+from srl_swe.domains.math.steps import MathSteps
 from srl_swe.evaluation.math.problems import read_problems
 from srl_swe.evaluation.math.report import Result, make_report
 from srl_swe.evaluation.math.solving import Solving, solve_all
@@ -79,6 +81,33 @@ def test_steps_are_asked_until_one_holds_a_box_in_both_layouts() -> None:
         lambda all_: [policy.complete(messages, Sampling()) for messages in all_],
     )
     assert turns_of[0].stop == "answered"
+
+
+@pytest.mark.parametrize("layout", ["partial", "turns"])
+@pytest.mark.parametrize("last_steps", [None, 0, 1, 2])
+def test_steps_are_shown_as_far_back_as_in_training(layout: Any, last_steps: int | None) -> None:
+    texts = [f"step {number}" for number in range(4)] + ["\\boxed{4}"]
+    asked: list[tuple[Message, ...]] = []
+
+    def ask(conversations: Any) -> Any:
+        asked.extend(conversations)
+        return [Completion(text=step_reply(texts[len(asked) - 1]), finish="stop", prompt_tokens=1, completion_tokens=2)]
+
+    prompts = load_math_prompts()
+    how = Solving(prompts=prompts, solve="steps", layout=layout, last_steps=last_steps)
+    (attempt,) = solve_all(["p"], how, ask)
+    assert attempt.stop == "answered"
+    steps = tuple(SolutionStep(text=text) for text in texts)
+    solution = Solution(id="s", problem="p", steps=steps, boundaries="given")
+    training = MathSteps(prompts=prompts, layout=layout, last_steps=last_steps, include_last=True)
+    expected = [
+        conversation.messages[: target.message]
+        for conversation in training.conversations(solution)
+        for target in conversation.targets
+    ]
+    if layout == "turns" and last_steps is None:  # one conversation whose prompts nest
+        expected = [expected[-1][: len(shown)] for shown in asked]
+    assert asked == expected
 
 
 @pytest.mark.parametrize(("reply", "stop"), [("no thought", "malformed"), ("<think>a</think>", "malformed")])
