@@ -22,6 +22,8 @@ from .leases import CACHE_PREFIX, LABEL_OWNER, Lease, lease_root, maker_of, read
 
 UNLEASED_GRACE_S = 600.0
 """How long a directory stays that has no lease and that nobody seen from here is making."""
+REMOVAL_PATIENCE_S = 60.0
+"""How long a removal that somebody else has begun is waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,17 +127,29 @@ def _remove_leased(
             kept += 1
             continue
         try:
-            remove(name)
-            removed.append(name)
+            if _remove_or_wait(name, remove):
+                removed.append(name)
         except APIError as error:
-            if not _gone_already(error):
-                problems.append(f"{name}: {error.explanation or error}")
+            problems.append(f"{name}: {error.explanation or error}")
     return tuple(removed), kept
 
 
-def _gone_already(error: Any) -> bool:
-    """Whether another reaper, or the engine's own auto-remove, is removing the thing or has done so."""
-    return error.status_code == 404 or "already in progress" in str(error.explanation)
+def _remove_or_wait(name: str, remove: Callable[[str], Any]) -> bool:
+    """Remove a thing; False when another reaper, or the engine's own auto-remove, did so. It is gone either way."""
+    from docker.errors import APIError
+
+    deadline = time.monotonic() + REMOVAL_PATIENCE_S
+    while True:
+        try:
+            remove(name)
+        except APIError as error:
+            if error.status_code == 404:
+                return False
+            if "already in progress" not in str(error.explanation) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return True
 
 
 def _reap_directories(problems: list[str]) -> tuple[tuple[str, ...], int]:

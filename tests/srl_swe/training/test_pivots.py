@@ -23,13 +23,21 @@ def train(workdir: Path, *overrides: str, out: str = "out") -> int:
 
 
 def test_srl_learns_the_pivots_of_its_start(workdir: Path, capsys: Any) -> None:
-    chosen = ["srl.pivots.enabled=true", "srl.pivots.replies=3", "srl.max_steps=1", "srl.pivots.min_std=0.001"]
+    chosen = ["srl.pivots.enabled=true", "srl.pivots.replies=3", "srl.max_steps=3", "srl.pivots.min_std=0.001"]
     assert train(workdir, *chosen) == 0
     assert "pivots: " in capsys.readouterr().out
     folder = workdir / "out/2-srl"
     verdicts = json.loads((folder / "pivots.json").read_text())["steps"]
     assert sum(verdicts.values()) == 6 * 2
-    assert verdicts["kept"] > 0
+    profiles = [json.loads(line) for line in (folder / "pivots-0.jsonl").read_text().split("\n") if line]
+    kept = {
+        f"t{trunk}#{target}" for trunk, target in (profile["step"] for profile in profiles if profile["std"] > 0.001)
+    }
+    samples = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    learned = {sample["group"] for sample in samples if sample["kind"] == "train"}
+    assert 0 < verdicts["kept"] <= len(kept) < 12
+    assert learned
+    assert learned <= kept
     assert not list((workdir / "out/1-sft").glob("pivots*"))
 
 
