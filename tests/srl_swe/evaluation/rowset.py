@@ -59,8 +59,10 @@ SLOW = GOLD.replace("echo $(($1 + $2))", "sleep 300; echo $(($1 + $2))")
 
 
 def script(test: str = "bash tests/add") -> str:
+    # One stream, because Docker does not keep the order of two: a result may come behind the end of the tests' output.
     return f"""\
 #!/bin/bash
+exec 2>&1
 set -uxo pipefail
 cd /testbed
 git config --global --add safe.directory /testbed
