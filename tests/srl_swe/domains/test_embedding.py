@@ -65,9 +65,14 @@ def test_a_place_without_a_model_is_named(tmp_path: Path) -> None:
 
 
 def test_threads_may_ask_at_once_also_when_vectors_are_forgotten(causal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("srl_swe.learning.embedding._KEPT", 4)
+    monkeypatch.setattr("srl_swe.learning.embedding._KEPT", 32)
     how = scorer(causal)
-    texts = [f"ls {number}" for number in range(12)]
-    with ThreadPoolExecutor(12) as pool:
-        found = list(pool.map(lambda text: float(how.compare([text], [text])[0]), texts * 10))
-    assert found == pytest.approx([1.0] * 120)
+
+    def compared(number: int) -> float:
+        fresh = [f"new {number} {place}" for place in range(8)]
+        expert = f"expert {number % 5}"  # asked for again and again, and forgotten in between
+        return float(how.compare([expert, *fresh], [expert, *fresh]).mean())
+
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(compared, range(200)))
+    assert found == pytest.approx([1.0] * 200)
